@@ -1,0 +1,8 @@
+//! Any run of video datagrams, in the clear and encrypted: no panic, no unbounded memory.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let _ = punktfunk_core::gamestream::video::exercise(data);
+});

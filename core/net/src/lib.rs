@@ -1,0 +1,28 @@
+//! Sockets for media: the [`Transport`] seam with a UDP and an in-memory side,
+//! batches sent by GSO, `sendmmsg` or `send` (whichever the kernel grants),
+//! `recvmmsg` into reused buffers, and a sender thread paced to the link.
+//!
+//! Nothing here knows a protocol: datagrams are bytes with an address.
+
+mod addr;
+mod batch;
+mod clock;
+mod histogram;
+mod loopback;
+mod pacer;
+mod recv;
+mod sender;
+mod sys;
+mod transport;
+mod udp;
+
+pub use addr::normalised;
+pub use batch::{Batch, BufferPool, Datagrams};
+pub use clock::{monotonic_nanos, thread_cpu_nanos, wake_on_time};
+pub use histogram::Quantiles;
+pub use loopback::{Loopback, Loss};
+pub use pacer::{Limits, Pace, Pacer};
+pub use recv::{Received, RecvBatch};
+pub use sender::{Destination, PacedSender, SenderConfig, SenderStats, Submit};
+pub use transport::{Error, Route, Sent, Transport};
+pub use udp::{SendPath, UdpOptions, UdpTransport, bind_udp, bind_udp_to};
