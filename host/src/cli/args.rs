@@ -1,0 +1,224 @@
+//! The arguments, as `--help` shows them.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Streams this machine to its paired clients.
+#[derive(Debug, Parser)]
+#[command(
+    name = "punktfunk-host",
+    version,
+    about = "Streams this machine to its paired clients",
+    after_help = "Examples:\n  \
+        punktfunk-host serve --gamestream     serve Moonlight clients\n  \
+        punktfunk-host pair                   enter the PIN that a client shows\n  \
+        punktfunk-host clients revoke tv      forget a client and end its stream\n\n\
+        Configuration: /etc/punktfunk/punktfunk.toml, or ~/.config/punktfunk/punktfunk.toml for\n\
+        a user. All commands of one host take the same --port, --state and --config."
+)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the host until it is stopped
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host serve --gamestream\n  \
+        punktfunk-host serve --gamestream --port 48989    a second host on this machine\n\n\
+        Ports, by their distance from the base: TCP -5 (HTTPS), 0 (HTTP), +21 (RTSP);\n\
+        UDP +9 (video), +10 (control), +11 (audio). Started as root it runs as the user punktfunk.")]
+    Serve {
+        /// Serve GameStream clients such as Moonlight
+        #[arg(long)]
+        gamestream: bool,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Enter the PIN that a client shows
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host pair                          wait for a client, ask for its PIN\n  \
+        punktfunk-host pair 1234 --name \"living room\"\n  \
+        punktfunk-host pair 1234 --client 7          when several clients wait")]
+    Pair {
+        /// The four digits the client shows; asked for when left out
+        pin: Option<String>,
+        /// Which client, when several wait: its number in the list
+        #[arg(long, value_name = "ID")]
+        client: Option<u64>,
+        /// What to call the client
+        #[arg(long)]
+        name: Option<String>,
+        /// Print the outcome as JSON
+        #[arg(long)]
+        json: bool,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// List or revoke paired clients
+    Clients {
+        /// `list` when left out.
+        #[command(subcommand)]
+        action: Option<ClientsAction>,
+        /// Print JSON
+        #[arg(long, global = true)]
+        json: bool,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// List who plays what, or end it
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host sessions               who plays what, at which size, since when\n  \
+        punktfunk-host sessions end 2         end the application with that number\n  \
+        punktfunk-host sessions end tv        end what the client tv has running")]
+    Sessions {
+        /// `list` when left out.
+        #[command(subcommand)]
+        action: Option<SessionsAction>,
+        /// Print JSON
+        #[arg(long, global = true)]
+        json: bool,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Try a screen: a seat with the Test card, looked at for a while
+    DisplayTest(Trial),
+    /// Try how frames reach the encoder: when they come, how old they are
+    CaptureTest(Trial),
+    /// Try every encoder on pictures of the Test card: what works, and how fast
+    EncodeTest(Trial),
+    /// Try the sound of a seat: is the tone of the Test card heard
+    AudioTest(Trial),
+    /// Try the pointer: is it seen where it was put, and how soon
+    InputTest(Trial),
+    /// Code a few pictures of each kind and print what works; the host runs this itself
+    #[command(hide = true)]
+    EncodeProbe {
+        /// Kinds to try, bits of ServerCodecModeSupport
+        mask: u32,
+    },
+    /// List what clients can start
+    Apps {
+        /// `list` when left out.
+        #[command(subcommand)]
+        action: Option<AppsAction>,
+        /// Print JSON
+        #[arg(long, global = true)]
+        json: bool,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
+}
+
+/// How to try a stage. Needs no client and no running host.
+#[derive(Clone, Debug, ClapArgs)]
+#[command(
+    after_help = "Prints a line for each finding, `ok` or `BAD`. The exit status is 0 when all are ok."
+)]
+pub struct Trial {
+    /// Size of the screen and pictures a second
+    #[arg(long, value_name = "WxH@FPS", default_value = "1280x720@60", value_parser = mode)]
+    pub mode: (u32, u32, u32),
+    /// How long to look
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..=3600))]
+    pub seconds: u64,
+    /// Save the last picture as PNG (display-test)
+    #[arg(long, value_name = "FILE")]
+    pub picture: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Which host.
+    #[command(flatten)]
+    pub places: Places,
+}
+
+/// Reads `1280x720@60`.
+fn mode(text: &str) -> Result<(u32, u32, u32), String> {
+    let wrong = || format!("{text:?} is no mode: write it like 1280x720@60");
+    let (size, fps) = text.split_once('@').ok_or_else(wrong)?;
+    let (width, height) = size.split_once('x').ok_or_else(wrong)?;
+    let number =
+        |text: &str, most: u32| text.parse().ok().filter(|n| (1..=most).contains(n)).ok_or_else(wrong);
+    Ok((number(width, 16_384)?, number(height, 16_384)?, number(fps, 1000)?))
+}
+
+/// What to do with paired clients.
+#[derive(Debug, Subcommand)]
+pub enum ClientsAction {
+    /// Show them all
+    List,
+    /// Forget one: it must pair again, its stream and connections end at once
+    Revoke {
+        /// Its name, or the beginning of its fingerprint
+        #[arg(value_name = "ID|NAME")]
+        client: String,
+    },
+}
+
+/// What to do with what runs.
+#[derive(Debug, Subcommand)]
+pub enum SessionsAction {
+    /// Show all
+    List,
+    /// End one: its application is closed, its client goes back to the list
+    End {
+        /// Its number, or the name of its client
+        #[arg(value_name = "ID|NAME")]
+        session: String,
+    },
+}
+
+/// What to do with applications.
+#[derive(Debug, Subcommand)]
+pub enum AppsAction {
+    /// Show them all
+    List,
+}
+
+/// Which host of this machine, for every command.
+#[derive(Clone, Debug, ClapArgs)]
+pub struct Places {
+    /// Port base of the host [default: the configuration's, else 47989]
+    #[arg(long, value_name = "BASE", global = true)]
+    pub port: Option<u16>,
+    /// Directory of identity and paired clients
+    #[arg(long, value_name = "DIR", global = true)]
+    pub state: Option<PathBuf>,
+    /// Configuration file
+    #[arg(long, value_name = "FILE", global = true)]
+    pub config: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_arguments_are_consistent() {
+        Args::command().debug_assert();
+        let args =
+            Args::try_parse_from(["x", "clients", "revoke", "tv", "--port", "5000", "--json"]).unwrap();
+        let Command::Clients { action, json, places } = args.command else { panic!() };
+        assert!(json && places.port == Some(5000));
+        assert!(matches!(action, Some(ClientsAction::Revoke { client }) if client == "tv"));
+        let args = Args::try_parse_from(["x", "display-test", "--mode", "853x480@24"]).unwrap();
+        assert!(matches!(args.command, Command::DisplayTest(trial) if trial.mode == (853, 480, 24)));
+        for wrong in ["853x480", "0x480@24", "853x480@0", "x@", "853x480@24.5"] {
+            assert!(Args::try_parse_from(["x", "display-test", "--mode", wrong]).is_err(), "{wrong}");
+        }
+        let args = Args::try_parse_from(["x", "pair", "0123"]).unwrap();
+        assert!(matches!(args.command, Command::Pair { pin: Some(pin), .. } if pin == "0123"));
+    }
+}

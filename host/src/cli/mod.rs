@@ -1,0 +1,130 @@
+//! The command line. `main` hands over the one thing that is not decided here: how
+//! a supervisor of sessions is made.
+
+mod args;
+mod offline;
+mod pair;
+mod print;
+mod sessions;
+mod start;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Parser as _;
+
+use crate::diagnose;
+use crate::serve::ControlHook;
+use crate::session::Supervisor;
+
+pub use crate::serve::Context;
+pub use args::{Args, Command, Places as PlaceArgs};
+
+/// Makes what `serve` needs besides the network: the sessions, and the control
+/// channel when there is one.
+pub type Factory = Box<dyn FnOnce(&Context) -> anyhow::Result<(Arc<dyn Supervisor>, Option<ControlHook>)>>;
+
+/// Runs the command line of this process and returns its exit status.
+pub fn run(factory: Factory) -> u8 {
+    let args = Args::parse();
+    match carry_out(args, factory) {
+        Ok(status) => status,
+        Err(error) => {
+            eprintln!("punktfunk-host: {}", told_once(&error));
+            1
+        }
+    }
+}
+
+/// The error and what led to it; our own messages already name their cause.
+fn told_once(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text.push_str(": ");
+            text.push_str(&cause);
+        }
+    }
+    text
+}
+
+fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
+    match args.command {
+        Command::Serve { gamestream, places } => {
+            if !gamestream {
+                eprintln!(
+                    "punktfunk/1, this project's own protocol, does not exist yet.\n\
+                     Run `punktfunk-host serve --gamestream` to serve Moonlight clients."
+                );
+                return Ok(2);
+            }
+            serve(&places, factory)
+        }
+        Command::Pair { pin, client, name, json, places } => {
+            let start = start::as_owner(&places)?;
+            pair::run(&start, &pair::Wish { pin, client, name, json })
+        }
+        Command::Clients { action, json, places } => {
+            let start = start::as_owner(&places)?;
+            match action.unwrap_or(args::ClientsAction::List) {
+                args::ClientsAction::List => offline::list_clients(&start, json),
+                args::ClientsAction::Revoke { client } => offline::revoke(&start, client, json),
+            }
+        }
+        Command::Sessions { action, json, places } => {
+            let start = start::as_owner(&places)?;
+            match action.unwrap_or(args::SessionsAction::List) {
+                args::SessionsAction::List => sessions::list(&start, json),
+                args::SessionsAction::End { session } => sessions::end(&start, session, json),
+            }
+        }
+        Command::DisplayTest(trial) => try_out(&trial, diagnose::display),
+        Command::CaptureTest(trial) => try_out(&trial, diagnose::capture),
+        Command::EncodeTest(trial) => try_out(&trial, diagnose::encoding),
+        Command::AudioTest(trial) => try_out(&trial, diagnose::sound),
+        Command::InputTest(trial) => try_out(&trial, diagnose::pointer),
+        Command::EncodeProbe { mask } => {
+            crate::abilities::child(mask)?;
+            Ok(0)
+        }
+        Command::Apps { action: _, json, places } => offline::list_apps(&start::as_owner(&places)?, json),
+    }
+}
+
+/// Runs a test as the host would run, and prints what it found.
+fn try_out(
+    trial: &args::Trial,
+    test: fn(&diagnose::Wish) -> anyhow::Result<diagnose::Report>,
+) -> anyhow::Result<u8> {
+    // Absolute, because root's working directory is left.
+    let picture = trial.picture.as_deref().map(std::path::absolute).transpose()?;
+    let start = start::as_host(&trial.places)?;
+    let report = test(&diagnose::Wish {
+        program: crate::platform::program_beside("punktfunk-seat")?,
+        runtime: start.runtime().to_owned(),
+        mode: trial.mode,
+        time: Duration::from_secs(trial.seconds),
+        picture,
+    })?;
+    if trial.json {
+        println!("{}", serde_json::to_string_pretty(&report)?);
+    } else {
+        print!("{report}");
+    }
+    Ok(u8::from(!report.passed()))
+}
+
+fn serve(places: &PlaceArgs, factory: Factory) -> anyhow::Result<u8> {
+    let start = start::as_host(places)?;
+    crate::log::start(&start.config.log);
+    match crate::platform::inputd_socket() {
+        Ok(socket) => tracing::info!(socket = %socket.display(), "gamepads are made by punktfunk-inputd"),
+        Err(why) => tracing::info!(%why, "no gamepads"),
+    }
+    let context = start.context()?;
+    let (supervisor, control) = factory(&context)?;
+    crate::serve::run(context, supervisor, control)?;
+    Ok(0)
+}

@@ -1,0 +1,84 @@
+//! `clients` and `apps`: asked of the running host, else answered from its files.
+
+use anyhow::{Context as _, bail};
+
+use super::print;
+use super::start::Start;
+use crate::serve::owner::{Answer, AppInfo, ClientInfo, Owner, OwnerError, Request};
+use crate::store::{Store, find};
+
+/// Asks the running host; `None` when there is none.
+fn ask(start: &Start, request: &Request) -> anyhow::Result<Option<Answer>> {
+    match Owner::connect(&start.socket()) {
+        Ok(mut owner) => Ok(Some(owner.ask(request)?)),
+        Err(OwnerError::NotRunning { .. }) => Ok(None),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// The state of a host that ran here before; asking must not make a new one.
+fn open(start: &Start) -> anyhow::Result<Option<Store>> {
+    let there = start.state.join("identity.json").try_exists();
+    if !there.with_context(|| format!("{} cannot be read", start.state.display()))? {
+        return Ok(None);
+    }
+    Ok(Some(Store::open(&start.state)?))
+}
+
+pub(super) fn list_clients(start: &Start, json: bool) -> anyhow::Result<u8> {
+    let clients = match ask(start, &Request::Clients)? {
+        Some(Answer::Clients { clients }) => clients,
+        Some(other) => bail!("unexpected answer {other:?}"),
+        None => {
+            let store = open(start)?;
+            store.map(|store| store.clients().iter().map(ClientInfo::from).collect()).unwrap_or_default()
+        }
+    };
+    if json {
+        print::json(&clients)?;
+    } else {
+        print::clients(&clients);
+    }
+    Ok(0)
+}
+
+pub(super) fn revoke(start: &Start, client: String, json: bool) -> anyhow::Result<u8> {
+    let revoked = match ask(start, &Request::Revoke { client: client.clone() })? {
+        Some(Answer::Revoked { client }) => client,
+        Some(other) => bail!("unexpected answer {other:?}"),
+        None => {
+            let Some(store) = open(start)? else { bail!("no host has run here yet: nothing is paired") };
+            // Held so that no host starts with the old list while it is changed.
+            store.lock()?;
+            let found = find(&store.clients(), &client).map_err(anyhow::Error::msg)?.clone();
+            store.revoke(found.id)?;
+            ClientInfo::from(&found)
+        }
+    };
+    if json {
+        print::json(&revoked)?;
+    } else {
+        println!("Revoked {:?}: it must pair again.", revoked.name);
+    }
+    Ok(0)
+}
+
+pub(super) fn list_apps(start: &Start, json: bool) -> anyhow::Result<u8> {
+    let apps: Vec<AppInfo> = match ask(start, &Request::Apps)? {
+        Some(Answer::Apps { apps }) => apps,
+        Some(other) => bail!("unexpected answer {other:?}"),
+        None => {
+            let list = start.config.apps.iter();
+            list.map(|app| AppInfo { id: app.id, name: app.name.clone(), running: false }).collect()
+        }
+    };
+    if json {
+        print::json(&apps)?;
+    } else {
+        for app in &apps {
+            let running = if app.running { "  (running)" } else { "" };
+            println!("{:>10}  {}{running}", app.id, app.name);
+        }
+    }
+    Ok(0)
+}

@@ -1,0 +1,58 @@
+//! How many clients may play at one time, and what they may do with each other's
+//! applications.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+/// More screens than any machine could show.
+const MOST: usize = 64;
+
+/// The sessions of a host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sessions {
+    /// Applications that may run at one time, one for each client.
+    pub max: usize,
+    /// One household: every paired client sees, resumes and quits what nobody
+    /// watches. Otherwise each only its own.
+    pub shared: bool,
+    /// Minutes that an application runs on after its client left; 0 is until it is
+    /// quit.
+    pub keep_minutes: u32,
+}
+
+impl Default for Sessions {
+    fn default() -> Self {
+        Self { max: 8, shared: false, keep_minutes: 60 }
+    }
+}
+
+impl Sessions {
+    pub(super) fn checked(self) -> Result<Self, String> {
+        if !(1..=MOST).contains(&self.max) {
+            return Err(format!("`sessions.max` must be 1 to {MOST}"));
+        }
+        Ok(self)
+    }
+
+    /// How long an application is kept that nobody watches; `None` is for ever.
+    pub fn keep(&self) -> Option<Duration> {
+        (self.keep_minutes > 0).then(|| Duration::from_secs(u64::from(self.keep_minutes) * 60))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_mean_what_they_say() {
+        assert_eq!(Sessions::default().keep(), Some(Duration::from_secs(3600)));
+        assert_eq!(Sessions { keep_minutes: 0, ..Sessions::default() }.keep(), None);
+        for max in [0, 65] {
+            assert!(Sessions { max, ..Sessions::default() }.checked().is_err());
+        }
+        assert!(Sessions { max: 64, ..Sessions::default() }.checked().is_ok());
+    }
+}

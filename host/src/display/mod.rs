@@ -1,0 +1,11 @@
+//! Where pictures come from and input goes: today a seat of our own, later the
+//! desktops that exist already.
+
+mod record;
+mod seat;
+mod spawn;
+
+pub use punktfunk_seat_ipc::host::Frame;
+pub use punktfunk_seat_ipc::{App, AppKind, Exit, Keymap, Rect};
+pub use record::{Record, find, new_directory};
+pub use seat::{DisplayError, Seat, SeatEvent, SeatEvents, SeatSpec};

@@ -1,0 +1,220 @@
+//! The ports of a running host: thin shells of I/O around the machines of `core`.
+//!
+//! [`start`] binds everything and spawns the tasks; [`run`] does that in a runtime
+//! of its own until the process is asked to end. The shells talk to the sessions
+//! through [`Supervisor`] only, always from a blocking task.
+
+pub mod control;
+mod desk;
+mod listen;
+mod mdns;
+mod nvhttp;
+pub mod owner;
+mod rtsp;
+mod tls;
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{broadcast, watch};
+use tokio::task::JoinSet;
+
+use crate::config::Config;
+use crate::session::{ClientId, Supervisor};
+use crate::store::Store;
+
+/// How long tasks may take to end before they are dropped.
+const STOP_PATIENCE: Duration = Duration::from_secs(3);
+
+/// What a host works with.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The owner's settings.
+    pub config: Arc<Config>,
+    /// Identity and paired clients.
+    pub store: Arc<Store>,
+    /// Directory of sockets; exists and is private.
+    pub runtime: PathBuf,
+}
+
+/// Starts the control channel (UDP, [`crate::config::Ports::control`]) and returns
+/// what ends it when dropped.
+pub type ControlHook = Box<dyn FnOnce(&Context, Arc<dyn Supervisor>) -> io::Result<Box<dyn Send>> + Send>;
+
+/// What else to start with a host.
+#[derive(Default)]
+pub struct Options {
+    /// Announce the host by mDNS.
+    pub announce: bool,
+    /// The control channel.
+    pub control: Option<ControlHook>,
+}
+
+/// Why a host could not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// A port cannot be listened on.
+    #[error("port {port} ({what}) cannot be used ({source}): {holder}")]
+    Port {
+        /// The port.
+        port: u16,
+        /// What it is for.
+        what: &'static str,
+        /// What the system said.
+        source: io::Error,
+        /// Who holds it and what to do.
+        holder: String,
+    },
+    /// The owner's socket cannot be made.
+    #[error("{}: the owner's socket cannot be made ({source}); check the directory", path.display())]
+    OwnerSocket {
+        /// The socket.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The identity of this host does not work for TLS.
+    #[error("the identity of this host cannot be used for TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// The identity of this host does not work for pairing.
+    #[error("the identity of this host cannot sign: {0}")]
+    Identity(#[from] punktfunk_core::gamestream::pairing::IdentityError),
+    /// The runtime or the signal handlers could not be set up.
+    #[error("the host could not be set up ({0})")]
+    Setup(#[from] io::Error),
+}
+
+/// What every task of a host shares.
+struct Shared {
+    config: Arc<Config>,
+    store: Arc<Store>,
+    supervisor: Arc<dyn Supervisor>,
+    desk: desk::Desk,
+    handshakes: rtsp::Handshakes,
+    /// Tells connections that a client is no longer trusted.
+    revoked: broadcast::Sender<ClientId>,
+}
+
+impl Shared {
+    /// Calls the supervisor where it may block. `None` when it panicked, which it
+    /// logs itself.
+    async fn supervise<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn Supervisor) -> T + Send + 'static,
+    ) -> Option<T> {
+        let supervisor = self.supervisor.clone();
+        tokio::task::spawn_blocking(move || call(&*supervisor)).await.ok()
+    }
+}
+
+/// A host that serves its ports.
+pub struct Running {
+    stop: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    announcement: Option<mdns::Announcement>,
+    control: Option<Box<dyn Send>>,
+}
+
+/// Binds all ports and starts to serve. Must be called inside a runtime.
+pub fn start(
+    context: &Context,
+    supervisor: Arc<dyn Supervisor>,
+    options: Options,
+) -> Result<Running, ServeError> {
+    let ports = context.config.ports;
+    let http = listen::listen(ports.http(), "HTTP")?;
+    let https = listen::listen(ports.https(), "HTTPS")?;
+    let rtsp = listen::listen(ports.rtsp(), "RTSP")?;
+    let socket = owner::Socket::bind(owner::socket_path(&context.runtime, ports.base()))?;
+    let tls = Arc::new(tls::server_config(context.store.identity())?);
+    let control = match options.control {
+        Some(hook) => Some(hook(context, supervisor.clone()).map_err(|source| ServeError::Port {
+            port: ports.control(),
+            what: "control",
+            source,
+            holder: "stop the program that uses it, or choose another --port".to_owned(),
+        })?),
+        None => None,
+    };
+    let shared = Arc::new(Shared {
+        config: context.config.clone(),
+        store: context.store.clone(),
+        supervisor,
+        desk: desk::Desk::new(context.store.clone())?,
+        handshakes: rtsp::Handshakes::default(),
+        revoked: broadcast::Sender::new(16),
+    });
+    let stop = watch::Sender::new(false);
+    let mut tasks = JoinSet::new();
+    for listener in http {
+        tasks.spawn(nvhttp::serve_http(shared.clone(), listener, stop.subscribe()));
+    }
+    for listener in https {
+        tasks.spawn(nvhttp::serve_https(shared.clone(), listener, tls.clone(), stop.subscribe()));
+    }
+    for listener in rtsp {
+        tasks.spawn(rtsp::serve(shared.clone(), listener, stop.subscribe()));
+    }
+    tasks.spawn(socket.serve(shared, stop.subscribe()));
+    let announcement = options.announce.then(|| mdns::announce(&context.config.name, ports.http())).flatten();
+    Ok(Running { stop, tasks, announcement, control })
+}
+
+impl Running {
+    /// Ends everything: no connection and no announcement is left.
+    pub async fn stop(mut self) {
+        self.stop.send_replace(true);
+        let announcement = self.announcement.take();
+        let goodbye = tokio::task::spawn_blocking(move || drop(announcement));
+        let all = async { while self.tasks.join_next().await.is_some() {} };
+        if tokio::time::timeout(STOP_PATIENCE, all).await.is_err() {
+            tracing::warn!("some connections did not end in time and are dropped");
+        }
+        let _ = goodbye.await;
+        drop(self.control.take());
+    }
+}
+
+/// Serves until the process gets SIGTERM or SIGINT.
+pub fn run(
+    context: Context,
+    supervisor: Arc<dyn Supervisor>,
+    control: Option<ControlHook>,
+) -> Result<(), ServeError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("punktfunk-net")
+        .enable_all()
+        .build()?;
+    runtime.block_on(async {
+        let ended = crate::platform::end_requested();
+        let running = start(&context, supervisor, Options { announce: true, control })?;
+        greet(&context);
+        ended.await?;
+        tracing::info!("stopping");
+        running.stop().await;
+        Ok(())
+    })
+}
+
+/// What somebody who starts a host for the first time needs to know.
+fn greet(context: &Context) {
+    let config = &context.config;
+    let paired = context.store.clients().len();
+    tracing::info!(
+        name = config.name,
+        port = config.ports.base(),
+        state = %context.store.dir().display(),
+        paired,
+        "ready for Moonlight clients"
+    );
+    let other = if config.ports.base() == crate::config::Ports::DEFAULT_BASE {
+        String::new()
+    } else {
+        format!(" --port {}", config.ports.base())
+    };
+    tracing::info!("to pair a client: choose this host in Moonlight, then run `punktfunk-host pair{other}`");
+}

@@ -1,0 +1,158 @@
+//! What is said on the owner's socket: one JSON object a line, a request and its
+//! answer in turn.
+
+use serde::{Deserialize, Serialize};
+
+/// What the owner asks of a running host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Request {
+    /// The clients that wait for a PIN. With `wait`, answered when there is one.
+    Pending {
+        /// Wait until a client asks.
+        wait: bool,
+    },
+    /// The PIN that a waiting client shows. Answered when pairing ended.
+    Pin {
+        /// Which attempt.
+        attempt: u64,
+        /// Four digits.
+        pin: String,
+        /// What to call the client.
+        name: Option<String>,
+    },
+    /// The paired clients.
+    Clients,
+    /// Unpair one.
+    Revoke {
+        /// Its name or the beginning of its fingerprint.
+        client: String,
+    },
+    /// The applications.
+    Apps,
+    /// Who plays what.
+    Sessions,
+    /// End an application and whatever shows it.
+    End {
+        /// Its number of the list, or the name of its client.
+        session: String,
+    },
+}
+
+/// What the host answers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Answer {
+    /// To [`Request::Pending`].
+    Pending {
+        /// Oldest first.
+        attempts: Vec<Attempt>,
+    },
+    /// To [`Request::Pin`]: the client is paired.
+    Paired {
+        /// The new client.
+        client: ClientInfo,
+    },
+    /// To [`Request::Clients`].
+    Clients {
+        /// Oldest first.
+        clients: Vec<ClientInfo>,
+    },
+    /// To [`Request::Revoke`]: it is unpaired, its sessions and connections are ended.
+    Revoked {
+        /// The former client.
+        client: ClientInfo,
+    },
+    /// To [`Request::Apps`].
+    Apps {
+        /// In the order clients show them.
+        apps: Vec<AppInfo>,
+    },
+    /// To [`Request::Sessions`].
+    Sessions {
+        /// Oldest first.
+        sessions: Vec<SessionInfo>,
+    },
+    /// To [`Request::End`]: nothing of it runs any more.
+    Ended {
+        /// What it was.
+        session: SessionInfo,
+    },
+    /// To any request that could not be carried out.
+    Error {
+        /// Why, and what to do.
+        message: String,
+    },
+}
+
+/// A client that waits for its PIN.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Names the attempt in [`Request::Pin`].
+    pub attempt: u64,
+    /// The address it asks from.
+    pub address: String,
+    /// The beginning of the fingerprint of its certificate.
+    pub fingerprint: String,
+    /// Seconds it has waited.
+    pub waiting: u64,
+}
+
+/// A paired client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClientInfo {
+    /// The name the owner gave it.
+    pub name: String,
+    /// SHA-256 of its certificate, 64 hex digits.
+    pub fingerprint: String,
+    /// When it was paired, in seconds since 1970.
+    pub added: u64,
+}
+
+impl From<&crate::store::Client> for ClientInfo {
+    fn from(client: &crate::store::Client) -> Self {
+        Self { name: client.name.clone(), fingerprint: client.fingerprint(), added: client.added }
+    }
+}
+
+/// An application.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AppInfo {
+    /// The id clients use.
+    pub id: u32,
+    /// Its title.
+    pub name: String,
+    /// It runs now.
+    pub running: bool,
+}
+
+/// An application that runs for a client.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionInfo {
+    /// Names it in [`Request::End`]; never used again while the host runs.
+    pub id: u64,
+    /// The name the owner gave its client.
+    pub client: String,
+    /// Title of the application.
+    pub app: String,
+    /// Seconds since it was asked for.
+    pub age: u64,
+    /// What its client sees; none while it is away.
+    pub stream: Option<StreamInfo>,
+}
+
+/// What a client sees.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamInfo {
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Pictures a second.
+    pub fps: u32,
+    /// `H.264`, `HEVC` or `AV1`.
+    pub codec: String,
+    /// Seconds since it began.
+    pub age: u64,
+}

@@ -1,0 +1,152 @@
+//! What the parts of a session say to each other: plain data, and requests.
+
+use std::sync::mpsc::Sender;
+use std::sync::{Mutex, PoisonError};
+
+use punktfunk_core::gamestream::control::FecStatus;
+use punktfunk_core::gamestream::sdp::StreamConfig;
+use punktfunk_seat_ipc::Exit;
+
+use super::{LaunchRequest, SessionId};
+use crate::send::StreamRoute;
+
+/// What ended by itself.
+#[derive(Debug)]
+pub(super) enum Ended {
+    /// The application of a seat.
+    App { seat: u64, exit: Exit },
+    /// A seat process.
+    Seat { seat: u64 },
+    /// A client's control connection.
+    Client { id: SessionId, by_client: bool },
+    /// A stream that cannot go on.
+    Stream { id: SessionId, why: String },
+    /// The last picture of a stream, which a new encoder has to be shown.
+    Picture { id: SessionId },
+}
+
+/// Tells of an ending when the thread that owns it panics: the stream or seat it
+/// worked for ends then, and nothing else.
+pub(super) struct OnPanic {
+    ended: Sender<Ended>,
+    ending: Option<Ended>,
+}
+
+impl OnPanic {
+    pub fn tell(ended: &Sender<Ended>, ending: Ended) -> Self {
+        Self { ended: ended.clone(), ending: Some(ending) }
+    }
+}
+
+impl Drop for OnPanic {
+    fn drop(&mut self) {
+        if std::thread::panicking()
+            && let Some(ending) = self.ending.take()
+        {
+            // Without a supervisor there is nobody left to tell.
+            drop(self.ended.send(ending));
+        }
+    }
+}
+
+/// What a stream is made from.
+pub(super) struct Wanted {
+    pub id: SessionId,
+    pub config: StreamConfig,
+    pub request: LaunchRequest,
+    pub connect_data: u32,
+    pub route: StreamRoute,
+}
+
+/// What control has to say to the encode thread. Asking twice is asking once.
+#[derive(Debug, Default)]
+pub(super) struct Requests(Mutex<Asked>);
+
+/// What was asked for since the last look.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// The client cannot go on without an IDR frame.
+    pub key_frame: bool,
+    /// Frames the client lost: the first and the last of all it named.
+    pub lost: Option<(u32, u32)>,
+    /// The newest long-term reference the client has.
+    pub acknowledged: Option<u32>,
+    /// How close damaged blocks were to being lost.
+    pub reports: Vec<FecStatus>,
+}
+
+/// Reports that are kept between two pictures; more say nothing new.
+const MOST_REPORTS: usize = 32;
+
+impl Requests {
+    fn change(&self, change: impl FnOnce(&mut Asked)) {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    pub fn want_key_frame(&self) {
+        self.change(|asked| asked.key_frame = true);
+    }
+
+    pub fn lost(&self, first: u32, last: u32) {
+        self.change(|asked| {
+            let (low, high) = asked.lost.unwrap_or((first, last));
+            asked.lost = Some((low.min(first), high.max(last)));
+        });
+    }
+
+    pub fn acknowledge(&self, frame: u32) {
+        self.change(|asked| asked.acknowledged = asked.acknowledged.max(Some(frame)));
+    }
+
+    pub fn report(&self, status: FecStatus) {
+        self.change(|asked| {
+            if asked.reports.len() < MOST_REPORTS {
+                asked.reports.push(status);
+            }
+        });
+    }
+
+    /// Takes all that was asked for.
+    pub fn take(&self) -> Asked {
+        let mut asked = Asked::default();
+        self.change(|current| std::mem::swap(current, &mut asked));
+        asked
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_panic_ends_what_a_thread_worked_for() {
+        let (ended, endings) = std::sync::mpsc::channel();
+        drop(OnPanic::tell(&ended, Ended::Seat { seat: 1 }));
+        let guard = OnPanic::tell(&ended, Ended::Seat { seat: 2 });
+        let thread = std::thread::spawn(move || {
+            let _guard = guard;
+            panic!("on purpose");
+        });
+        assert!(thread.join().is_err());
+        assert!(matches!(endings.try_recv(), Ok(Ended::Seat { seat: 2 })));
+        assert!(endings.try_recv().is_err());
+    }
+
+    #[test]
+    fn asking_twice_is_asking_once() {
+        let requests = Requests::default();
+        requests.want_key_frame();
+        requests.want_key_frame();
+        requests.lost(7, 9);
+        requests.lost(8, 12);
+        requests.acknowledge(5);
+        requests.acknowledge(4);
+        (0..100).for_each(|frame| requests.report(FecStatus { frame, ..FecStatus::default() }));
+        let asked = requests.take();
+        assert!(asked.key_frame);
+        assert_eq!((asked.lost, asked.acknowledged), (Some((7, 12)), Some(5)));
+        assert_eq!(asked.reports.len(), MOST_REPORTS);
+        let again = requests.take();
+        assert!(!again.key_frame && again.lost.is_none() && again.reports.is_empty());
+    }
+}

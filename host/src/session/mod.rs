@@ -1,0 +1,149 @@
+//! Sessions: what runs for which client, from `/launch` to the last packet.
+//!
+//! The shells in `serve` talk to a [`Supervisor`] and to nothing else of this
+//! module; it starts the seat and the media stages and is told of their end. Who
+//! calls what: `serve::nvhttp` launches, resumes and cancels, `serve::rtsp` finds
+//! the pending launch and announces the stream, `serve::control` opens the control
+//! channel and delivers what it hears.
+
+mod budget;
+mod encoding;
+mod endings;
+mod hands;
+mod keys;
+mod mender;
+mod messages;
+mod pace;
+mod plan;
+mod running;
+pub mod slots;
+mod sound;
+pub mod stats;
+mod stream;
+mod supervisor;
+mod table;
+
+use std::net::SocketAddr;
+
+use punktfunk_core::gamestream::control::{FecStatus, HdrMetadata, HostMessage};
+use punktfunk_core::gamestream::http::codec_mode;
+use punktfunk_core::gamestream::sdp::StreamConfig;
+use punktfunk_core::input;
+
+pub use keys::KeyLedger;
+pub use mender::Fault;
+pub use running::SeatSettings;
+pub use stream::StreamSettings;
+pub use supervisor::{Sessions, Settings};
+pub use table::Rules;
+
+pub use plan::{ClientId, LaunchError, LaunchRequest, Mode, Pending, SeatInfo, SessionId, StreamInfo};
+
+/// What the shells may ask of the sessions. Starting and stopping programs takes
+/// seconds: call those from a blocking task. They keep nobody waiting who asks about
+/// another seat. What says "never blocks" may be called from anywhere.
+pub trait Supervisor: Send + Sync {
+    /// Starts an application on a seat of its own; RTSP should follow.
+    fn launch(&self, request: LaunchRequest) -> Result<Pending, LaunchError>;
+
+    /// Attaches a client, with new keys, to what is running.
+    fn resume(&self, request: LaunchRequest) -> Result<Pending, LaunchError>;
+
+    /// Ends the application that `client` sees running, and its session.
+    fn cancel(&self, client: ClientId) -> Result<(), LaunchError>;
+
+    /// Ends whatever `client` has running: it was revoked.
+    fn revoke(&self, client: ClientId);
+
+    /// The application that `client` may resume or quit. Never blocks.
+    fn running_app(&self, client: ClientId) -> Option<u32>;
+
+    /// The kinds of picture that can be had, as `codec_mode` bits. Never blocks.
+    fn codec_modes(&self) -> u32 {
+        codec_mode::H264
+    }
+
+    /// Every application that runs, oldest first. Never blocks.
+    fn running_apps(&self) -> Vec<u32>;
+
+    /// What runs for whom, oldest first. Never blocks.
+    fn seats(&self) -> Vec<SeatInfo> {
+        Vec::new()
+    }
+
+    /// Ends the application on this seat, and its session: the owner wants it.
+    fn end(&self, _seat: u64) {}
+
+    /// Launches that wait for RTSP, newest first. Expired ones are not listed. Never
+    /// blocks.
+    fn pending(&self) -> Vec<Pending>;
+
+    /// The client settled its stream: every socket and stage must be ready when
+    /// this returns.
+    fn announce(&self, id: SessionId, config: StreamConfig) -> Result<(), LaunchError>;
+
+    /// The client waits for pictures.
+    fn play(&self, id: SessionId) -> Result<(), LaunchError>;
+
+    /// Which session a control connection belongs to. Found by the connect data, or
+    /// by the address for a client that sends none. Never blocks.
+    fn open_control(&self, connect_data: u32, peer: SocketAddr) -> Option<OpenControl>;
+
+    /// Something was heard on the control channel of a session. Never blocks.
+    fn control(&self, id: SessionId, event: ControlEvent);
+}
+
+/// The session of a control connection.
+#[derive(Clone, Copy)]
+pub struct OpenControl {
+    /// The session.
+    pub id: SessionId,
+    /// Its AES-128 key.
+    pub key: [u8; 16],
+    /// Messages use the v2 encryption; the old style otherwise (sheet, section 14).
+    pub v2: bool,
+    /// What the HDR picture is like, which the client hears first; none for SDR.
+    pub hdr: Option<HdrMetadata>,
+}
+
+/// Speaks to the clients of sessions. Neither call may block; what is said to a
+/// session without a control connection is lost.
+pub trait Voice: Send + Sync {
+    /// Tells the client of a session something.
+    fn say(&self, id: SessionId, message: HostMessage);
+
+    /// Tells the client of a session why its stream ends (a reason of the sheet,
+    /// section 14.2) and closes its control connection.
+    fn end(&self, id: SessionId, reason: u32);
+}
+
+/// What the control channel hears from a client.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum ControlEvent {
+    /// The client cannot decode until it gets an IDR frame.
+    KeyFrameWanted,
+    /// Frames `first..=last` are lost: nothing may refer to them.
+    InvalidateRange {
+        /// First lost frame.
+        first: u32,
+        /// Last lost frame.
+        last: u32,
+    },
+    /// A long-term reference frame arrived whole: it may be referred to.
+    LongTermAck {
+        /// The frame.
+        frame: u32,
+    },
+    /// Keyboard, pointer, finger or pen.
+    Input(input::Event),
+    /// A gamepad.
+    Pad(input::pad::Event),
+    /// How close one damaged frame was to being lost, or that it was.
+    FecStatus(FecStatus),
+    /// The connection ended: by the client, or because nothing was heard.
+    Closed {
+        /// True when the client said goodbye, false on a time-out.
+        by_client: bool,
+    },
+}

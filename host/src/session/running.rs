@@ -1,0 +1,390 @@
+//! A seat with the application on it, from launch to quit. It outlives the streams
+//! that show it, and the host: its record lets the next host find it again.
+//!
+//! The thread `punktfunk-capture` lives as long as the seat: it moves frames into
+//! the slot of whatever stream is attached and reports the application's end.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use punktfunk_core::gamestream::control::HostMessage;
+use punktfunk_core::input::{self, pad};
+use punktfunk_seat_ipc as ipc;
+use punktfunk_seat_ipc::host::Frame;
+
+use super::hands::Hands;
+use super::messages::{Ended, OnPanic};
+use super::slots::Latest;
+use super::{ClientId, LaunchError, LaunchRequest, Mode, SessionId, Voice};
+use crate::config::{App, AppKind, Keyboard};
+use crate::display::{Record, Seat, SeatEvent, SeatEvents, SeatSpec, new_directory};
+use crate::input::Pads;
+
+/// The longest wait for an application's first process.
+const APP_START: Duration = Duration::from_secs(10);
+/// How long a seat from before a restart may take to answer.
+const FOUND_AGAIN: Duration = Duration::from_secs(10);
+/// A seat that has an application says so in its greeting.
+const APP_THERE: Duration = Duration::from_secs(2);
+
+/// How seats are made.
+#[derive(Clone, Debug)]
+pub struct SeatSettings {
+    /// The program `punktfunk-seat`.
+    pub program: PathBuf,
+    /// Seats get a directory of their own below this one.
+    pub runtime_dir: PathBuf,
+    /// Tells the seats of this host from those of others in the same directory.
+    pub owner: String,
+    /// What the keys give.
+    pub keyboard: Keyboard,
+}
+
+/// The slot of the stream that is attached now.
+type Relay = Arc<Mutex<Option<Arc<Latest<Frame>>>>>;
+
+/// What a seat works with besides itself.
+pub(super) struct Surroundings {
+    /// The seat's number of the table.
+    pub id: u64,
+    pub ended: Sender<Ended>,
+    pub voice: Arc<dyn Voice>,
+}
+
+pub(super) struct Running {
+    seat: Seat,
+    hands: Hands,
+    pads: Pads,
+    /// Of the seat's sockets and logs.
+    directory: PathBuf,
+    record: Mutex<Record>,
+    /// `None` when it is not known, after a restart.
+    mode: Mutex<Option<Mode>>,
+    relay: Relay,
+    /// Whom feedback of the pads goes to: the stream, 0 when there is none.
+    listener: Arc<AtomicU64>,
+    capture: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Running {
+    /// Starts a seat at the client's mode and the application on it.
+    pub fn start(
+        settings: &SeatSettings,
+        app: &App,
+        request: &LaunchRequest,
+        around: Surroundings,
+    ) -> Result<Self, LaunchError> {
+        let failed = |what: &str, error: &dyn std::fmt::Display| {
+            LaunchError::Failed(format!("{what} could not be started: {error}"))
+        };
+        let directory = new_directory(&settings.runtime_dir).map_err(|error| failed("the screen", &error))?;
+        let mut record =
+            Record::new(&settings.owner, &request.client.0, &request.client_name, (app.id, &app.name));
+        let spec = SeatSpec {
+            program: settings.program.clone(),
+            name: request.client_name.clone(),
+            runtime_dir: directory.clone(),
+            width: request.mode.width,
+            height: request.mode.height,
+            fps: request.mode.fps,
+            channels: request.channels,
+            layout: keymap(&settings.keyboard),
+        };
+        // Before the seat starts: from then on somebody must be able to find it.
+        let opened = record.save(&directory).and_then(|()| Seat::start(&spec));
+        let (seat, events) = opened.map_err(|error| {
+            remove(&directory);
+            failed("the screen", &error)
+        })?;
+        let launched = seat.launch(to_seat(app)).map_err(|error| error.to_string());
+        let running = launched.and_then(|()| wait_for_app(&events)).and_then(|()| {
+            record.is_running = true;
+            record.save(&directory).map_err(|error| error.to_string())?;
+            Self::around(seat.clone(), events, &directory, record, Some(request.mode), around)
+                .map_err(|error| error.to_string())
+        });
+        running.map_err(|error| {
+            seat.quit();
+            remove(&directory);
+            // What the seat says names the application already.
+            if error.starts_with(&app.name) { LaunchError::Failed(error) } else { failed(&app.name, &error) }
+        })
+    }
+
+    /// Takes over a seat that a host before this one started. `None` when there is
+    /// none any more, or no application in it; then nothing of it is left.
+    pub fn find_again(directory: &Path, record: Record, around: Surroundings) -> Option<Self> {
+        let (seat, events) = match Seat::attach(directory, FOUND_AGAIN) {
+            Ok(found) => found,
+            Err(error) if error.is_gone() => {
+                tracing::info!(app = record.title, "its seat ended while there was no host");
+                remove(directory);
+                return None;
+            }
+            Err(error) => {
+                // It ends by itself when no host comes back to it.
+                tracing::warn!(%error, app = record.title, "a seat from before does not answer");
+                return None;
+            }
+        };
+        let has_app = wait_until(&events, APP_THERE).is_ok();
+        let title = record.title.clone();
+        let running = if has_app {
+            let unseen = seat.set_viewer(false).map_err(|error| error.to_string());
+            unseen.and_then(|()| {
+                Self::around(seat.clone(), events, directory, record, None, around)
+                    .map_err(|error| error.to_string())
+            })
+        } else {
+            Err("the application ended while there was no host".to_owned())
+        };
+        running
+            .inspect_err(|error| {
+                tracing::info!(app = title, %error, "a seat from before is ended");
+                seat.quit();
+                remove(directory);
+            })
+            .ok()
+    }
+
+    fn around(
+        seat: Seat,
+        events: SeatEvents,
+        directory: &Path,
+        record: Record,
+        mode: Option<Mode>,
+        around: Surroundings,
+    ) -> std::io::Result<Self> {
+        let relay = Relay::default();
+        let listener = Arc::new(AtomicU64::new(0));
+        let name = directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
+        let pads = Pads::open(&name, &record.client, {
+            let (listener, voice) = (Arc::clone(&listener), around.voice);
+            Box::new(move |index, feedback| {
+                let session = listener.load(Ordering::Acquire);
+                if session != 0 {
+                    voice.say(SessionId(session), message(index, feedback));
+                }
+            })
+        });
+        let hands = Hands::start(seat.clone())?;
+        let (slot, id, ended) = (Arc::clone(&relay), around.id, around.ended);
+        let capture = std::thread::Builder::new()
+            .name("punktfunk-capture".into())
+            .spawn(move || capture(events, &slot, id, &ended))?;
+        Ok(Self {
+            seat,
+            hands,
+            pads,
+            directory: directory.to_owned(),
+            record: Mutex::new(record),
+            mode: Mutex::new(mode),
+            relay,
+            listener,
+            capture: Mutex::new(Some(capture)),
+        })
+    }
+
+    /// The seat's sound server, when it has one.
+    pub fn sound(&self) -> Option<PathBuf> {
+        self.seat.pipewire_remote().map(Path::to_owned)
+    }
+
+    /// Whose it is from now on, also for a host after this one.
+    pub fn belongs_to(&self, client: ClientId) {
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        if record.client != client.0 {
+            record.client = client.0;
+            if let Err(error) = record.save(&self.directory) {
+                tracing::warn!(%error, "a restarted host will not know whose this is");
+            }
+        }
+    }
+
+    /// Shows the seat to a stream, at the stream's own mode. May wait for the seat.
+    pub fn show(&self, id: SessionId, mode: Mode, slot: Arc<Latest<Frame>>) -> Result<(), LaunchError> {
+        let failed = |error: &dyn std::fmt::Display| {
+            LaunchError::Failed(format!("the screen could not be set to the client's mode: {error}"))
+        };
+        let mut shown = self.mode.lock().unwrap_or_else(PoisonError::into_inner);
+        if *shown != Some(mode) {
+            self.seat.set_mode(mode.width, mode.height, mode.fps).map_err(|error| failed(&error))?;
+            *shown = Some(mode);
+        }
+        *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = Some(slot);
+        self.listener.store(id.0, Ordering::Release);
+        self.seat.set_viewer(true).map_err(|error| failed(&error))
+    }
+
+    /// The next frame comes soon and is whole. May wait for the seat.
+    pub fn show_again(&self) {
+        if let Err(error) = self.seat.set_viewer(true) {
+            tracing::debug!(%error, "the seat is gone already");
+        }
+    }
+
+    /// The application goes on unseen. May wait for the seat.
+    pub fn hide(&self) {
+        *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.listener.store(0, Ordering::Release);
+        self.release();
+        if let Err(error) = self.seat.set_viewer(false) {
+            tracing::debug!(%error, "the seat is gone already");
+        }
+    }
+
+    /// Carries out input. Never waits.
+    pub fn input(&self, event: input::Event) {
+        self.hands.put(event);
+    }
+
+    /// Carries out what happened to a pad. Never waits.
+    pub fn pad(&self, event: &pad::Event) {
+        self.pads.event(event);
+    }
+
+    /// Nothing is pressed any more. Never waits.
+    pub fn release(&self) {
+        self.hands.put(input::Event::ReleaseAll);
+        self.pads.release_all();
+    }
+
+    /// Ends the application and the seat; nothing of them is left.
+    pub fn quit(&self) {
+        self.seat.quit();
+        let capture = self.capture.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(capture) = capture
+            && capture.join().is_err()
+        {
+            tracing::error!("the capture thread panicked");
+        }
+        remove(&self.directory);
+    }
+}
+
+/// What a pad shall do, as the client is told.
+fn message(index: u8, feedback: pad::Feedback) -> HostMessage {
+    let pad = u16::from(index);
+    match feedback {
+        pad::Feedback::Rumble { low, high } => HostMessage::Rumble { pad, low, high },
+        pad::Feedback::TriggerRumble { left, right } => HostMessage::TriggerRumble { pad, left, right },
+        pad::Feedback::MotionReporting { sensor, rate } => {
+            let sensor = match sensor {
+                pad::Sensor::Accelerometer => 1,
+                pad::Sensor::Gyro => 2,
+            };
+            HostMessage::MotionReporting { pad, rate, sensor }
+        }
+        pad::Feedback::Led(rgb) => HostMessage::Led { pad, rgb },
+        pad::Feedback::AdaptiveTriggers { sides, effects, left, right } => {
+            HostMessage::AdaptiveTriggers { pad, sides, effects, data: [left, right] }
+        }
+    }
+}
+
+/// Removes a seat's folder: it lies in memory, and nobody but us would ever clear it up.
+pub(super) fn remove(directory: &Path) {
+    for left in (0..20).rev() {
+        match std::fs::remove_dir_all(directory) {
+            // What ran on a seat that was killed may write until the seat's guard ended it.
+            Err(error) if error.kind() == ErrorKind::DirectoryNotEmpty && left > 0 => {
+                std::thread::park_timeout(Duration::from_millis(50));
+            }
+            Err(error) => {
+                tracing::debug!(%error, directory = %directory.display(), "not removed");
+                return;
+            }
+            Ok(()) => return,
+        }
+    }
+}
+
+/// Waits until the application runs, or says why it does not.
+fn wait_for_app(events: &SeatEvents) -> Result<(), String> {
+    wait_until(events, APP_START)
+}
+
+fn wait_until(events: &SeatEvents, patience: Duration) -> Result<(), String> {
+    let deadline = Instant::now() + patience;
+    loop {
+        match events.next(deadline.saturating_duration_since(Instant::now())) {
+            SeatEvent::AppStarted(_) => return Ok(()),
+            SeatEvent::Error(text) => return Err(text),
+            SeatEvent::AppExited(exit) => return Err(format!("it ended at once ({exit:?})")),
+            SeatEvent::Gone => return Err("its screen ended; the log says why".into()),
+            _ if Instant::now() >= deadline => {
+                return Err(format!("it did not start within {} s", patience.as_secs()));
+            }
+            // The first frames show an empty screen.
+            SeatEvent::Frame(_) | SeatEvent::Timeout => {}
+        }
+    }
+}
+
+fn keymap(keyboard: &Keyboard) -> ipc::Keymap {
+    ipc::Keymap {
+        layout: keyboard.layout.clone(),
+        variant: keyboard.variant.clone(),
+        options: keyboard.options.clone(),
+    }
+}
+
+fn to_seat(app: &App) -> ipc::App {
+    let (kind, env) = match &app.kind {
+        AppKind::Desktop { session } => {
+            (ipc::AppKind::Desktop, vec![("PUNKTFUNK_DESKTOP_SESSION".to_owned(), session.clone())])
+        }
+        AppKind::TestCard => (ipc::AppKind::TestCard, Vec::new()),
+        AppKind::Command { argv, env } => {
+            let env = env.iter().map(|(name, value)| (name.clone(), value.clone()));
+            (ipc::AppKind::Command(argv.clone()), env.collect())
+        }
+    };
+    ipc::App { kind, name: app.name.clone(), env, cwd: None }
+}
+
+fn capture(events: SeatEvents, relay: &Relay, seat: u64, ended: &Sender<Ended>) {
+    let _guard = OnPanic::tell(ended, Ended::Seat { seat });
+    // Nobody listens for endings any more once the supervisor is gone.
+    let tell = |ending| drop(ended.send(ending));
+    loop {
+        match events.next(Duration::from_secs(1)) {
+            SeatEvent::Frame(frame) => {
+                let slot = relay.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if let Some(slot) = slot {
+                    slot.put(frame);
+                }
+            }
+            SeatEvent::AppExited(exit) => tell(Ended::App { seat, exit }),
+            SeatEvent::AppStarted(pid) => tracing::debug!(pid, "the application was started again"),
+            SeatEvent::Error(text) => tracing::error!(%text, "the seat reports"),
+            SeatEvent::Gone => {
+                tell(Ended::Seat { seat });
+                return;
+            }
+            SeatEvent::Timeout => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn feedback_is_said_as_the_protocol_says_it() {
+        let rumble = pad::Feedback::Rumble { low: 1, high: 2 };
+        assert_eq!(message(3, rumble), HostMessage::Rumble { pad: 3, low: 1, high: 2 });
+        let motion = pad::Feedback::MotionReporting { sensor: pad::Sensor::Gyro, rate: 100 };
+        assert_eq!(message(0, motion), HostMessage::MotionReporting { pad: 0, rate: 100, sensor: 2 });
+        let (left, right) = ([1; 10], [2; 10]);
+        let triggers = pad::Feedback::AdaptiveTriggers { sides: 12, effects: [5, 6], left, right };
+        let said = HostMessage::AdaptiveTriggers { pad: 1, sides: 12, effects: [5, 6], data: [left, right] };
+        assert_eq!(message(1, triggers), said);
+    }
+}

@@ -1,0 +1,424 @@
+//! The supervisor: for each client at most one seat with its application, at most
+//! one stream on each, and the launches that wait for RTSP.
+//!
+//! Short questions (`running_app`, `pending`, `open_control`, `control`) touch only
+//! the table's lock, which nobody holds while anything is started, stopped or
+//! written. What takes time (launch, announce, resume, cancel, endings) holds the
+//! `operation` lock of its one seat meanwhile, so that clients wait only for
+//! themselves. Order of locks: operation, then table.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, UNIX_EPOCH};
+
+use punktfunk_core::gamestream::control::REASON_GRACEFUL;
+use punktfunk_core::gamestream::sdp::StreamConfig;
+
+use super::keys::{self, KeyLedger};
+use super::messages::{Ended, Wanted};
+use super::running::{Running, SeatSettings, Surroundings};
+use super::stream::{Stream, StreamSettings};
+use super::table::{Occupied, PENDING_TIMEOUT, Place, Rules, Table, Waiting};
+use super::{
+    ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, SeatInfo, SessionId,
+    Supervisor, Voice, endings,
+};
+use crate::config::{App, Apps};
+use crate::display::{self, Record};
+use crate::platform::Inhibitor;
+use crate::send::MediaPorts;
+
+/// Everything the owner settles about sessions.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The application list.
+    pub apps: Apps,
+    /// How many, whose, how long.
+    pub rules: Rules,
+    /// How seats are made.
+    pub seat: SeatSettings,
+    /// How streams are made.
+    pub stream: StreamSettings,
+}
+
+pub(super) struct Shared {
+    pub settings: Settings,
+    pub ports: MediaPorts,
+    pub voice: Arc<dyn Voice>,
+    ledger: Box<dyn KeyLedger>,
+    table: Mutex<Table>,
+    /// Held while anything streams.
+    awake: Mutex<Option<Inhibitor>>,
+    ended: Sender<Ended>,
+}
+
+/// The sessions of one host.
+pub struct Sessions {
+    shared: Arc<Shared>,
+}
+
+impl Sessions {
+    /// Takes the media ports, the way to speak to clients and the memory of their
+    /// keys; finds the seats that an earlier host left running; starts watching.
+    /// Does not wait for those seats.
+    pub fn start(
+        settings: Settings,
+        ports: MediaPorts,
+        voice: Box<dyn Voice>,
+        ledger: Box<dyn KeyLedger>,
+    ) -> std::io::Result<Arc<Self>> {
+        let (ended, endings) = channel();
+        let shared = Arc::new(Shared {
+            settings,
+            ports,
+            voice: voice.into(),
+            ledger,
+            table: Mutex::default(),
+            awake: Mutex::default(),
+            ended,
+        });
+        let seat = &shared.settings.seat;
+        for (directory, record) in display::find(&seat.runtime_dir, &seat.owner) {
+            find_again(&shared, directory, record)?;
+        }
+        let watched = Arc::downgrade(&shared);
+        // It holds nothing but a weak reference and ends by itself.
+        std::thread::Builder::new()
+            .name("punktfunk-sess".into())
+            .spawn(move || endings::watch(&watched, &endings))?;
+        Ok(Arc::new(Self { shared }))
+    }
+
+    /// Ends everything: streams with a reason, applications, seats.
+    pub fn stop(&self) {
+        let shared = &self.shared;
+        let (places, waiting) = {
+            let mut table = shared.table();
+            table.closed = true;
+            let places: Vec<_> = table.seats().iter().map(|seat| Arc::clone(&seat.place)).collect();
+            (places, std::mem::take(&mut table.waiting))
+        };
+        shared.forget(waiting);
+        // All at once: a hung seat takes its time.
+        std::thread::scope(|scope| {
+            for place in &places {
+                scope.spawn(|| {
+                    let _one = lock(&place.operation);
+                    shared.end_seat(place, "the host stops", REASON_GRACEFUL);
+                });
+            }
+        });
+    }
+}
+
+impl Drop for Sessions {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // Every critical section leaves the state whole, even when it panics.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Gives a seat from before its place at once, so that its client sees it, and
+/// connects to it in a thread.
+fn find_again(shared: &Arc<Shared>, directory: PathBuf, record: Record) -> std::io::Result<()> {
+    let launched = UNIX_EPOCH + Duration::from_secs(record.launched);
+    // Clocks may have been set meanwhile.
+    let age = launched.elapsed().unwrap_or_default();
+    let since = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
+    let place = shared.table().add(ClientId(record.client), (record.app, &record.title), since);
+    let (holds, held) = channel();
+    let finder = Arc::clone(shared);
+    std::thread::Builder::new().name("punktfunk-find".into()).spawn(move || {
+        let _one = lock(&place.operation);
+        // Nobody listens any more only when the host ends already.
+        let _ = holds.send(());
+        let (name, title) = (record.client_name.clone(), record.title.clone());
+        let found = Running::find_again(&directory, record, finder.surroundings(&place));
+        let mut table = finder.table();
+        match (found, table.seat(place.id)) {
+            (Some(running), Some(seat)) => {
+                seat.running = Some(Arc::new(running));
+                seat.is_ready = true;
+                // Its client has seen it, or it may never come: both are as long ago.
+                seat.was_streamed = true;
+                seat.unwatched = Instant::now();
+                tracing::info!(client = name, app = title, "found running from before");
+            }
+            (None, _) => drop(table.remove(place.id)),
+            (Some(_), None) => {}
+        }
+    })?;
+    let _ = held.recv();
+    Ok(())
+}
+
+impl Shared {
+    pub fn table(&self) -> MutexGuard<'_, Table> {
+        lock(&self.table)
+    }
+
+    fn surroundings(&self, place: &Place) -> Surroundings {
+        Surroundings { id: place.id, ended: self.ended.clone(), voice: Arc::clone(&self.voice) }
+    }
+
+    pub fn forget(&self, waiting: Vec<Waiting>) {
+        waiting.iter().for_each(|waiting| self.ports.forget(&waiting.route));
+    }
+
+    /// Keeps the machine awake exactly while something streams.
+    pub fn keep_awake(&self) {
+        let mut awake = lock(&self.awake);
+        let streams = self.table().streams();
+        if streams == 0 {
+            *awake = None;
+        } else if awake.is_none() {
+            *awake = Some(Inhibitor::hold("somebody plays on this machine from elsewhere"));
+        }
+    }
+
+    /// The place of what `client` sees running; its `operation` must be taken next,
+    /// and then [`Shared::still`] asked.
+    fn visible(&self, client: ClientId) -> Option<Arc<Place>> {
+        let table = self.table();
+        table.visible(self.settings.rules, client).map(|seat| Arc::clone(&seat.place))
+    }
+
+    /// Whether `client` still sees this place, now that nobody else works on it.
+    fn still(&self, place: &Place, client: ClientId) -> bool {
+        let table = self.table();
+        table.visible(self.settings.rules, client).is_some_and(|seat| seat.place.id == place.id)
+    }
+
+    fn start_app(&self, place: &Place, app: &App, request: LaunchRequest) -> Result<Pending, LaunchError> {
+        keys::claim(&*self.ledger, &request.key)?;
+        let running = Running::start(&self.settings.seat, app, &request, self.surroundings(place))?;
+        let running = Arc::new(running);
+        if let Some(seat) = self.table().seat(place.id) {
+            seat.running = Some(running);
+            seat.is_ready = true;
+            seat.unwatched = Instant::now();
+        }
+        self.wait_for_rtsp(place, request)
+    }
+
+    /// Registers a launch that RTSP should follow.
+    fn wait_for_rtsp(&self, place: &Place, request: LaunchRequest) -> Result<Pending, LaunchError> {
+        let mut random = [0; 12];
+        aws_lc_rs::rand::fill(&mut random)
+            .map_err(|_| LaunchError::Failed("this machine gives no random numbers".into()))?;
+        let mut ping_payload = [0; 16];
+        ping_payload.copy_from_slice(punktfunk_core::bytes::to_hex(&random[..8]).as_bytes());
+        let connect_data = u32::from_be_bytes([random[8], random[9], random[10], random[11]]);
+        let mut table = self.table();
+        let pending = Pending {
+            id: table.next_session(),
+            key: request.key,
+            encrypted: request.encrypted_rtsp,
+            peer: request.peer,
+            ping_payload,
+            connect_data,
+        };
+        let route = self.ports.route(ping_payload, request.peer);
+        let (since, seat, client) = (Instant::now(), place.id, request.client);
+        // A client has one launch at a time: its newest.
+        let old = table.waiting.extract_if(.., |w| w.request.client == client || w.seat == seat).collect();
+        table.waiting.push(Waiting { pending: pending.clone(), request, route, since, seat });
+        drop(table);
+        self.forget(old);
+        Ok(pending)
+    }
+}
+
+impl Supervisor for Sessions {
+    fn launch(&self, request: LaunchRequest) -> Result<Pending, LaunchError> {
+        let shared = &self.shared;
+        let settings = &shared.settings;
+        let app = settings.apps.by_id(request.app).ok_or(LaunchError::UnknownApp(request.app))?;
+        // Its last application may be on its way out: the new one follows.
+        while let Some(ending) = { shared.table().ending(request.client) } {
+            drop(lock(&ending.operation));
+        }
+        let place = shared.table().reserve(settings.rules, request.client, (app.id, &app.name))?;
+        let _one = lock(&place.operation);
+        let started = shared.start_app(&place, app, request);
+        if started.is_err() {
+            shared.end_seat(&place, "it could not be started", REASON_GRACEFUL);
+        }
+        started
+    }
+
+    fn resume(&self, request: LaunchRequest) -> Result<Pending, LaunchError> {
+        let shared = &self.shared;
+        let client = request.client;
+        let place = shared.visible(client).ok_or(LaunchError::NothingToResume)?;
+        let _one = lock(&place.operation);
+        if !shared.still(&place, client) {
+            return Err(LaunchError::NothingToResume);
+        }
+        keys::claim(&*shared.ledger, &request.key)?;
+        let (running, stream) = {
+            let mut table = shared.table();
+            let seat = table.seat(place.id).ok_or(LaunchError::NothingToResume)?;
+            let running = seat.running.clone().ok_or(LaunchError::NothingToResume)?;
+            seat.client = client;
+            seat.unwatched = Instant::now();
+            (running, seat.take_stream())
+        };
+        running.belongs_to(client);
+        // The same client is back before its old connection timed out.
+        if let Some(stream) = stream {
+            shared.voice.end(stream.id(), REASON_GRACEFUL);
+            running.hide();
+            shared.finish(stream, "the client came back");
+        }
+        shared.wait_for_rtsp(&place, request)
+    }
+
+    fn cancel(&self, client: ClientId) -> Result<(), LaunchError> {
+        let shared = &self.shared;
+        let Some(place) = shared.visible(client) else { return Ok(()) };
+        let _one = lock(&place.operation);
+        if shared.still(&place, client) {
+            tracing::info!(%client, app = place.title, "quit");
+            shared.end_seat(&place, "the client quit", REASON_GRACEFUL);
+        }
+        Ok(())
+    }
+
+    fn revoke(&self, client: ClientId) {
+        let shared = &self.shared;
+        let (places, old) = {
+            let mut table = shared.table();
+            let theirs = table.seats().iter().filter(|seat| seat.client == client);
+            let places: Vec<_> = theirs.map(|seat| Arc::clone(&seat.place)).collect();
+            (places, table.waiting.extract_if(.., |w| w.request.client == client).collect())
+        };
+        shared.forget(old);
+        for place in places {
+            let _one = lock(&place.operation);
+            let theirs = shared.table().seat(place.id).is_some_and(|seat| seat.client == client);
+            if theirs {
+                shared.end_seat(&place, "the client was revoked", REASON_GRACEFUL);
+            }
+        }
+    }
+
+    fn codec_modes(&self) -> u32 {
+        self.shared.settings.stream.codec_modes.load(Ordering::Relaxed)
+    }
+
+    fn running_app(&self, client: ClientId) -> Option<u32> {
+        self.shared.table().visible(self.shared.settings.rules, client).map(|seat| seat.place.app)
+    }
+
+    fn running_apps(&self) -> Vec<u32> {
+        self.shared.table().seats().iter().map(|seat| seat.place.app).collect()
+    }
+
+    fn seats(&self) -> Vec<SeatInfo> {
+        let table = self.shared.table();
+        let seats = table.seats().iter().filter(|seat| !seat.is_ending);
+        let info = |seat: &Occupied| SeatInfo {
+            id: seat.place.id,
+            client: seat.client,
+            title: seat.place.title.clone(),
+            age: seat.place.since.elapsed(),
+            stream: seat.stream.as_ref().map(Stream::info),
+        };
+        seats.map(info).collect()
+    }
+
+    fn end(&self, seat: u64) {
+        let shared = &self.shared;
+        let place = shared.table().seat(seat).map(|seat| Arc::clone(&seat.place));
+        let Some(place) = place else { return };
+        let _one = lock(&place.operation);
+        // It may have ended meanwhile, which is as well.
+        shared.end_seat(&place, "the owner ended it", REASON_GRACEFUL);
+    }
+
+    fn pending(&self) -> Vec<Pending> {
+        let table = self.shared.table();
+        let fresh = table.waiting.iter().rev().filter(|w| w.since.elapsed() < PENDING_TIMEOUT);
+        fresh.map(|waiting| waiting.pending.clone()).collect()
+    }
+
+    fn announce(&self, id: SessionId, config: StreamConfig) -> Result<(), LaunchError> {
+        let shared = &self.shared;
+        let place = {
+            let mut table = shared.table();
+            let waiting = table.waiting.iter().find(|waiting| waiting.pending.id == id);
+            let seat = waiting.map(|waiting| waiting.seat).ok_or(LaunchError::NothingToResume)?;
+            table.seat(seat).map(|seat| Arc::clone(&seat.place)).ok_or(LaunchError::NothingToResume)?
+        };
+        let _one = lock(&place.operation);
+        let (waiting, running) = {
+            let mut table = shared.table();
+            let running = table.seat(place.id).and_then(|seat| seat.running.clone());
+            let index = table.waiting.iter().position(|w| w.pending.id == id);
+            match (index, running) {
+                (Some(index), Some(running)) => (table.waiting.remove(index), running),
+                _ => return Err(LaunchError::NothingToResume),
+            }
+        };
+        let route = waiting.route.clone();
+        let wanted = Wanted {
+            id,
+            config,
+            request: waiting.request,
+            connect_data: waiting.pending.connect_data,
+            route: waiting.route,
+        };
+        let ended = shared.ended.clone();
+        let stream = Stream::start(&shared.settings.stream, wanted, &shared.ports, running.sound(), ended)
+            .inspect_err(|_| shared.ports.forget(&route))?;
+        if let Err(error) = running.show(id, stream.mode(), stream.slot()) {
+            shared.finish(stream, "the screen does not answer");
+            return Err(error);
+        }
+        {
+            let mut table = shared.table();
+            // Nobody removes a seat that is being worked on.
+            let seat = table.seat(place.id).ok_or(LaunchError::NothingToResume)?;
+            seat.was_streamed = true;
+            seat.stream = Some(stream);
+        }
+        shared.keep_awake();
+        Ok(())
+    }
+
+    fn play(&self, id: SessionId) -> Result<(), LaunchError> {
+        // Pictures flow from the first video ping on, which comes after PLAY.
+        self.shared.table().streaming(id).map(drop).ok_or(LaunchError::NothingToResume)
+    }
+
+    fn open_control(&self, connect_data: u32, peer: SocketAddr) -> Option<OpenControl> {
+        self.shared.table().open_control(connect_data, peer)
+    }
+
+    fn control(&self, id: SessionId, event: ControlEvent) {
+        let table = self.shared.table();
+        let Some(seat) = table.streaming(id) else { return };
+        let (Some(running), Some(stream)) = (&seat.running, &seat.stream) else { return };
+        match event {
+            ControlEvent::KeyFrameWanted => stream.want_key_frame(),
+            ControlEvent::InvalidateRange { first, last } => stream.lost(first, last),
+            ControlEvent::LongTermAck { frame } => stream.acknowledge(frame),
+            ControlEvent::Input(event) => running.input(event),
+            ControlEvent::Pad(event) => running.pad(&event),
+            ControlEvent::FecStatus(status) => stream.report(status),
+            ControlEvent::Closed { by_client } => {
+                running.release();
+                // Stopping joins threads: not on the thread that hears every client.
+                let _ = self.shared.ended.send(Ended::Client { id, by_client });
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! What `serve` runs besides the network: the media ports, the sessions and the
+//! control channel, made in the order in which they need each other.
+
+use std::io;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use punktfunk_core::gamestream::video::Policy;
+use punktfunk_net::{UdpOptions, UdpTransport, bind_udp};
+
+use crate::config::{SoftwareEncoder, TestEncoder};
+use crate::encode::Backend;
+use crate::platform;
+use crate::send::MediaPorts;
+use crate::serve::control::{self, ControlHandle};
+use crate::serve::{Context, ControlHook};
+use crate::session::{Fault, Rules, SeatSettings, Sessions, Settings, StreamSettings, Supervisor};
+use crate::store::UsedKeys;
+
+/// Makes the sessions of a host, and what starts its control channel.
+pub fn assemble(context: &Context) -> anyhow::Result<(Arc<dyn Supervisor>, Option<ControlHook>)> {
+    let config = &context.config;
+    if config.test != crate::config::Test::default() {
+        tracing::warn!(settings = ?config.test, "TEST SETTINGS ARE ON: this host is made to stream badly");
+    }
+    let settings = Settings {
+        apps: config.apps.clone(),
+        rules: Rules {
+            max: config.sessions.max,
+            shared: config.sessions.shared,
+            keep: config.sessions.keep(),
+        },
+        seat: SeatSettings {
+            program: platform::program_beside("punktfunk-seat")?,
+            runtime_dir: context.runtime.clone(),
+            owner: context.store.identity().unique_id().to_owned(),
+            keyboard: config.keyboard.clone(),
+        },
+        stream: StreamSettings {
+            parity: match config.test.fec_percentage {
+                Some(percentage) => Policy::fixed(percentage),
+                None => Policy::following(config.encoder.fec_percentage),
+            },
+            codec_modes: crate::abilities::find(context.store.dir())?,
+            drop_percent: config.test.drop_percent,
+            fault: Fault {
+                after: config.test.panic_encoder_after.or(config.test.fail_encoder_after),
+                times: config.test.fail_encoder_times.unwrap_or(1),
+                panics: config.test.panic_encoder_after.is_some(),
+            },
+            encoder: match (config.test.encoder, config.encoder.software) {
+                (Some(TestEncoder::Synthetic), _) => Some(Backend::Synthetic),
+                (None, SoftwareEncoder::Auto) => None,
+                (None, SoftwareEncoder::X264) => Some(Backend::X264),
+                (None, SoftwareEncoder::OpenH264) => Some(Backend::OpenH264),
+            },
+        },
+    };
+    let media = |port| UdpTransport::new(bind_udp(port, false)?, &UdpOptions::default());
+    let ports = MediaPorts::start(media(config.ports.video())?, media(config.ports.audio())?)?;
+    let (handle, inbox) = control::channel()?;
+    let ledger = Box::new(UsedKeys::open(context.store.dir())?);
+    let sessions = Sessions::start(settings, ports, Box::new(handle.clone()), ledger)?;
+    let stopped = Arc::clone(&sessions);
+    let hook = move |context: &Context, supervisor: Arc<dyn Supervisor>| {
+        let socket = bind_udp(context.config.ports.control(), false).map_err(io::Error::other)?;
+        let thread = control::start(socket, inbox, supervisor)?;
+        let end: Box<dyn Send> = Box::new(End { sessions: stopped, control: handle, thread: Some(thread) });
+        Ok(end)
+    };
+    Ok((sessions, Some(Box::new(hook))))
+}
+
+/// Ends the sessions first, so that their clients are told, then the channel.
+struct End {
+    sessions: Arc<Sessions>,
+    control: ControlHandle,
+    thread: Option<JoinHandle<io::Result<()>>>,
+}
+
+impl Drop for End {
+    fn drop(&mut self) {
+        self.sessions.stop();
+        self.control.stop();
+        match self.thread.take().map(JoinHandle::join) {
+            Some(Ok(Err(error))) => tracing::error!(%error, "the control channel failed"),
+            Some(Err(_)) => tracing::error!("the control thread panicked"),
+            Some(Ok(Ok(()))) | None => {}
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! The state directory: made once, kept private, never destroyed.
+
+#[expect(dead_code, reason = "each test file uses a part")]
+mod support;
+
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+
+use punktfunk_host::session::{ClientId, KeyLedger as _};
+use punktfunk_host::store::{Store, StoreError, UsedKeys, find};
+use support::Dir;
+
+fn mode(path: &Path) -> u32 {
+    path.metadata().unwrap().permissions().mode() & 0o777
+}
+
+#[test]
+fn the_identity_is_made_once_and_private() {
+    let dir = Dir::new();
+    let state = dir.path().join("deep/state");
+    let first = Store::open(&state).unwrap();
+    assert_eq!(mode(&state), 0o700);
+    assert_eq!(mode(&state.join("identity.json")), 0o600);
+    let identity = first.identity();
+    assert_eq!(identity.certificate().signature().len(), 256, "RSA-2048");
+    assert_eq!(identity.unique_id().len(), 36);
+    let again = Store::open(&state).unwrap();
+    assert_eq!(again.identity().certificate_pem(), identity.certificate_pem());
+    assert_eq!(again.identity().unique_id(), identity.unique_id());
+    assert!(!format!("{again:?}").contains("PRIVATE KEY"), "secrets stay out of logs");
+}
+
+#[test]
+fn paired_clients_outlive_the_process() {
+    let dir = Dir::new();
+    let store = Store::open(dir.path()).unwrap();
+    let tv = store.pair(b"certificate of the tv", "tv").unwrap();
+    let phone = store.pair(b"certificate of the phone", "tv").unwrap();
+    assert_eq!(phone.name, "tv 2");
+    let unnamed = store.pair(b"another", " \n").unwrap();
+    assert!(unnamed.name.starts_with("moonlight-"), "{}", unnamed.name);
+    assert_eq!(mode(&dir.path().join("clients.json")), 0o600);
+
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(
+        store.clients().iter().map(|c| c.name.clone()).collect::<Vec<_>>(),
+        ["tv", "tv 2", unnamed.name.as_str()]
+    );
+    assert_eq!(store.client(tv.id).unwrap(), tv);
+    assert_eq!(store.client(ClientId([0; 32])), None);
+    assert_eq!(find(&store.clients(), "tv").unwrap().id, tv.id);
+    assert_eq!(find(&store.clients(), &phone.fingerprint()[..8]).unwrap().id, phone.id);
+    assert!(find(&store.clients(), "t").unwrap_err().contains("clients list"));
+
+    assert!(store.revoke(tv.id).unwrap());
+    assert!(!store.revoke(tv.id).unwrap());
+    assert_eq!(Store::open(dir.path()).unwrap().client(tv.id), None);
+}
+
+#[test]
+fn pairing_again_renames_and_does_not_double() {
+    let dir = Dir::new();
+    let store = Store::open(dir.path()).unwrap();
+    store.pair(b"certificate", "old").unwrap();
+    let client = store.pair(b"certificate", "new").unwrap();
+    assert_eq!(store.clients(), [client]);
+}
+
+#[test]
+fn what_is_newer_or_damaged_is_refused_and_left_alone() {
+    for (file, text, newer) in [
+        ("identity.json", r#"{"version": 2, "something": "else"}"#, true),
+        ("clients.json", r#"{"version": 9}"#, true),
+        ("identity.json", "", false),
+        ("identity.json", r#"{"version": 1}"#, false),
+        ("identity.json", r#"{"version":1,"unique_id":"x","certificate":"x","key":"x"}"#, false),
+        ("clients.json", "{", false),
+        ("clients.json", r#"{"clients": []}"#, false),
+        ("clients.json", r#"{"version": 0, "clients": []}"#, false),
+        (
+            "clients.json",
+            r#"{"version":1,"clients":[{"name":"x","fingerprint":"00","certificate":"00","added":0}]}"#,
+            false,
+        ),
+    ] {
+        let dir = Dir::new();
+        drop(Store::open(dir.path()).unwrap());
+        let path = dir.path().join(file);
+        std::fs::write(&path, text).unwrap();
+        let error = Store::open(dir.path()).unwrap_err();
+        assert_eq!(matches!(error, StoreError::Newer { .. }), newer, "{text}: {error}");
+        assert_eq!(matches!(error, StoreError::Damaged { .. }), !newer, "{text}: {error}");
+        assert!(error.to_string().contains(file), "{error}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), text, "left alone");
+    }
+}
+
+#[test]
+fn a_torn_write_of_a_crash_does_not_matter() {
+    let dir = Dir::new();
+    Store::open(dir.path()).unwrap().pair(b"certificate", "tv").unwrap();
+    std::fs::write(dir.path().join("clients.json.new"), "{\"vers").unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    assert_eq!(store.clients().len(), 1);
+    store.pair(b"another", "phone").unwrap();
+    assert_eq!(Store::open(dir.path()).unwrap().clients().len(), 2);
+}
+
+#[test]
+fn two_hosts_cannot_run_on_one_directory() {
+    let dir = Dir::new();
+    let first = Store::open(dir.path()).unwrap();
+    first.lock().unwrap();
+    let second = Store::open(dir.path()).unwrap();
+    assert!(matches!(second.lock(), Err(StoreError::InUse { .. })));
+    drop(first);
+    second.lock().unwrap();
+}
+
+/// What a crash at each step of replacing `clients.json` leaves: the new file in part
+/// beside the old one, the new file whole beside it, the new file in its place.
+#[test]
+fn a_crash_at_any_step_of_a_write_leaves_the_old_or_the_new() {
+    let dir = Dir::new();
+    let path = dir.path().join("clients.json");
+    let store = Store::open(dir.path()).unwrap();
+    store.pair(b"first", "tv").unwrap();
+    let old = std::fs::read(&path).unwrap();
+    store.pair(b"second", "phone").unwrap();
+    let new = std::fs::read(&path).unwrap();
+    let names = || Store::open(dir.path()).unwrap().clients().into_iter().map(|c| c.name).collect::<Vec<_>>();
+    for cut in 0..=new.len() {
+        std::fs::write(&path, &old).unwrap();
+        std::fs::write(dir.path().join("clients.json.new"), &new[..cut]).unwrap();
+        assert_eq!(names(), ["tv"], "cut after {cut} bytes");
+    }
+    // What was left does not disturb the next write.
+    Store::open(dir.path()).unwrap().pair(b"third", "deck").unwrap();
+    assert_eq!(names(), ["tv", "deck"]);
+    std::fs::write(&path, &new).unwrap();
+    assert_eq!(names(), ["tv", "phone"]);
+}
+
+/// The program of the next test: pairs and revokes for ever, and says what is done.
+#[test]
+fn child_that_writes_until_it_is_killed() {
+    let Some(dir) = std::env::var_os("PUNKTFUNK_TEST_STORE") else { return };
+    let store = Store::open(Path::new(&dir)).unwrap();
+    let keys = UsedKeys::open(Path::new(&dir)).unwrap();
+    let first = store.clients().len();
+    eprintln!("ready");
+    for n in first.. {
+        let name = format!("client {n}");
+        store.pair(name.as_bytes(), &name).unwrap();
+        let mut key = [0; 16];
+        rustix::rand::getrandom(&mut key, rustix::rand::GetRandomFlags::empty()).unwrap();
+        assert_eq!(keys.claim(&key), Ok(true));
+        // On the error stream: the test harness keeps the other one back.
+        eprintln!("done {n} {}", punktfunk_core::bytes::to_hex(&key));
+    }
+}
+
+#[test]
+fn a_store_that_is_killed_at_any_time_loses_nothing_it_confirmed() {
+    use std::io::{BufRead as _, BufReader};
+    use std::process::{Command, Stdio};
+    use std::time::Duration;
+
+    let dir = Dir::new();
+    Store::open(dir.path()).unwrap();
+    let (mut confirmed, mut keys) = (0, Vec::new());
+    for round in 0..25_u64 {
+        let mut child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "child_that_writes_until_it_is_killed", "--nocapture"])
+            .env("PUNKTFUNK_TEST_STORE", dir.path())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap());
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let killer = std::thread::spawn(move || {
+            is_ready.recv().unwrap();
+            // Anywhere in its first or a later write; never the same place.
+            std::thread::park_timeout(Duration::from_micros(round * 1_777 % 30_000));
+            child.kill().unwrap();
+            child.wait().unwrap();
+        });
+        for line in said.lines().map_while(Result::ok) {
+            if line == "ready" {
+                ready.send(()).unwrap();
+            }
+            let mut words = line.split(' ');
+            if words.next() == Some("done")
+                && let (Some(number), Some(key)) = (words.next(), words.next())
+                && key.len() == 32
+            {
+                confirmed = confirmed.max(number.parse::<usize>().unwrap() + 1);
+                keys.push(key.to_owned());
+            }
+        }
+        killer.join().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let used = UsedKeys::open(dir.path()).unwrap();
+        let clients = store.clients();
+        // One may be there that was not confirmed yet; none is missing or half there.
+        assert!((confirmed..=confirmed + 1).contains(&clients.len()), "{confirmed} of {}", clients.len());
+        for (n, client) in clients.iter().enumerate() {
+            assert_eq!((client.name.clone(), client.certificate.clone()), {
+                let name = format!("client {n}");
+                (name.clone(), name.into_bytes())
+            });
+        }
+        confirmed = clients.len();
+        for key in &keys {
+            let key = punktfunk_core::bytes::from_hex(key).unwrap().try_into().unwrap();
+            assert_eq!(used.claim(&key), Ok(false), "a confirmed key was forgotten");
+        }
+    }
+    assert!(confirmed > 0, "it was never given the time to write: the test is worth nothing");
+}

@@ -1,0 +1,150 @@
+//! What the process tests share: a directory that cleans up after itself, free
+//! ports, client certificates, a fake supervisor.
+
+pub mod net;
+
+use std::collections::BTreeMap;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+
+use punktfunk_core::gamestream::sdp::StreamConfig;
+use punktfunk_host::session::{
+    ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, SessionId, Supervisor,
+};
+
+/// A directory that is removed with what is in it.
+pub struct Dir(PathBuf);
+
+impl Dir {
+    pub fn new() -> Self {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let dir = std::env::temp_dir().join(format!("pf-test-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&dir).unwrap();
+        Self(dir)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for Dir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A port base whose ports are free now.
+pub fn free_base() -> u16 {
+    // Below the ports the kernel hands out by itself; processes start at different places.
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    loop {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed) * 37;
+        let base = 10_000 + u16::try_from((u64::from(std::process::id()) * 101 + step) % 20_000).unwrap();
+        let tcp = [base - 5, base, base + 21].map(|port| TcpListener::bind(("0.0.0.0", port)));
+        let udp = [base + 9, base + 10, base + 11].map(|port| UdpSocket::bind(("0.0.0.0", port)));
+        if tcp.iter().all(Result::is_ok) && udp.iter().all(Result::is_ok) {
+            return base;
+        }
+    }
+}
+
+/// What the shells asked of the sessions.
+#[derive(Default)]
+pub struct Fake {
+    pub calls: Mutex<Vec<String>>,
+    pub running: Mutex<BTreeMap<ClientId, u32>>,
+    pub pending: Mutex<Vec<Pending>>,
+    pub announced: Mutex<Option<StreamConfig>>,
+}
+
+impl Fake {
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    fn note(&self, call: String) {
+        self.calls.lock().unwrap().push(call);
+    }
+
+    pub fn calls(&self) -> Vec<String> {
+        self.calls.lock().unwrap().clone()
+    }
+
+    fn start(&self, request: &LaunchRequest) -> Pending {
+        let pending = Pending {
+            id: SessionId(7),
+            key: request.key,
+            encrypted: request.encrypted_rtsp,
+            peer: request.peer,
+            ping_payload: *b"0123456789abcdef",
+            connect_data: 0x1234_5678,
+        };
+        self.pending.lock().unwrap().insert(0, pending.clone());
+        self.running.lock().unwrap().insert(request.client, request.app);
+        pending
+    }
+}
+
+impl Supervisor for Fake {
+    fn launch(&self, request: LaunchRequest) -> Result<Pending, LaunchError> {
+        self.note(format!("launch {} {:?} {}", request.app, request.mode, request.client_name));
+        if request.app == 99 {
+            return Err(LaunchError::UnknownApp(99));
+        }
+        if self.running_app(request.client).is_some() {
+            return Err(LaunchError::Busy("another application is running".to_owned()));
+        }
+        Ok(self.start(&request))
+    }
+
+    fn resume(&self, request: LaunchRequest) -> Result<Pending, LaunchError> {
+        self.note(format!("resume {}", request.app));
+        if self.running_app(request.client).is_none() {
+            return Err(LaunchError::NothingToResume);
+        }
+        Ok(self.start(&request))
+    }
+
+    fn cancel(&self, client: ClientId) -> Result<(), LaunchError> {
+        self.note("cancel".to_owned());
+        self.running.lock().unwrap().remove(&client);
+        Ok(())
+    }
+
+    fn revoke(&self, client: ClientId) {
+        self.note(format!("revoke {client}"));
+    }
+
+    fn running_app(&self, client: ClientId) -> Option<u32> {
+        self.running.lock().unwrap().get(&client).copied()
+    }
+
+    fn running_apps(&self) -> Vec<u32> {
+        self.running.lock().unwrap().values().copied().collect()
+    }
+
+    fn pending(&self) -> Vec<Pending> {
+        self.pending.lock().unwrap().clone()
+    }
+
+    fn announce(&self, id: SessionId, config: StreamConfig) -> Result<(), LaunchError> {
+        self.note(format!("announce {}", id.0));
+        *self.announced.lock().unwrap() = Some(config);
+        Ok(())
+    }
+
+    fn play(&self, id: SessionId) -> Result<(), LaunchError> {
+        self.note(format!("play {}", id.0));
+        Ok(())
+    }
+
+    fn open_control(&self, _: u32, _: SocketAddr) -> Option<OpenControl> {
+        None
+    }
+
+    fn control(&self, _: SessionId, _: ControlEvent) {}
+}
