@@ -1,0 +1,193 @@
+//! `cargo xtask test`: set-up, checks, build, tests, end-to-end scenarios.
+//!
+//! A stage that fails does not hide the next ones, except where they cannot do
+//! without it. The last line is the result, for people and for machines.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+
+use crate::packages::{self, Group};
+use crate::tally::{Tally, TestOutput};
+use crate::{build, check, e2e, exit_code, program, serve};
+
+/// A run that takes longer says so.
+const SLOW: Duration = Duration::from_secs(45 * 60);
+
+/// A run that takes longer fails: nobody waits for tests that slow, and so nobody
+/// would run them.
+const TOO_SLOW: Duration = Duration::from_secs(60 * 60);
+
+/// Options of `cargo xtask test`.
+#[derive(Args)]
+pub struct Options {
+    /// Run only this stage (may be given several times)
+    #[arg(long, value_enum, value_name = "NAME")]
+    stage: Vec<Stage>,
+    /// List what the last run skipped, and why
+    #[arg(long)]
+    list_skipped: bool,
+    /// Install missing system packages without asking
+    #[arg(long)]
+    yes: bool,
+}
+
+/// The stages, in their order.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Stage {
+    /// Install the system packages that are missing
+    Packages,
+    /// Formatting, lints, documentation, layers, file lengths, licences
+    Check,
+    /// Build programs and tests, once
+    Build,
+    /// Unit, property and process tests
+    Tests,
+    /// Scenarios with real processes
+    E2e,
+}
+
+const STAGES: [Stage; 5] = [Stage::Packages, Stage::Check, Stage::Build, Stage::Tests, Stage::E2e];
+
+/// Runs the stages and prints what came of them.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    if options.list_skipped {
+        return list_skipped();
+    }
+    println!("rust: {}", serve::rust_is_recent_enough()?);
+    let started = Instant::now();
+    let mut tally = Tally::default();
+    let mut times = Vec::new();
+    for stage in STAGES {
+        if !options.stage.is_empty() && !options.stage.contains(&stage) {
+            continue;
+        }
+        println!("\n=== {} ===", name(stage));
+        let since = Instant::now();
+        let outcome = run_stage(stage, options);
+        times.push((stage, since.elapsed()));
+        println!("=== {}: {} ===", name(stage), clock(since.elapsed()));
+        let stop = match outcome {
+            Ok(counted) => {
+                tally.add(counted);
+                false
+            }
+            Err(error) => {
+                eprintln!("error: {error:#}");
+                tally.fail(format!("stage {}: {error:#}", name(stage)));
+                // Without the packages or the build, what follows can only repeat it.
+                matches!(stage, Stage::Packages | Stage::Build)
+            }
+        };
+        if stop {
+            break;
+        }
+    }
+    let total = started.elapsed();
+    if total > TOO_SLOW {
+        tally.fail(format!("the whole run took {}, more than {}", clock(total), clock(TOO_SLOW)));
+    }
+    record_skipped(&tally)?;
+    print!("{}", summary(&tally, &times, total));
+    Ok(exit_code(tally.is_good()))
+}
+
+fn run_stage(stage: Stage, options: &Options) -> Result<Tally> {
+    match stage {
+        Stage::Packages => {
+            packages::ensure(&[Group::Build, Group::Run, Group::Test], options.yes)?;
+            Ok(Tally::default())
+        }
+        Stage::Check => check::checks(),
+        Stage::Build => build::everything().map(|_| Tally::default()),
+        Stage::Tests => tests(),
+        Stage::E2e => e2e::scenarios(&build::folder("ci")?, &e2e::Options::default()),
+    }
+}
+
+fn tests() -> Result<Tally> {
+    let mut output = TestOutput::default();
+    let mut cargo = program::cargo();
+    cargo.args(["test", "--profile", "ci", "--workspace", "--no-fail-fast", "--", "--show-output"]);
+    let completed = program::each_line(&mut cargo, |line| {
+        if output.line(line) {
+            println!("{line}");
+        }
+    })?;
+    Ok(output.finish(completed))
+}
+
+fn summary(tally: &Tally, times: &[(Stage, Duration)], total: Duration) -> String {
+    let mut text = String::from("\n");
+    for (stage, time) in times {
+        text += &format!("{:<10} {:>8}\n", name(*stage), clock(*time));
+    }
+    text += &format!("{:<10} {:>8}\n", "total", clock(total));
+    if total > SLOW {
+        text +=
+            &format!("warning: the run took more than {}; it fails past {}\n", clock(SLOW), clock(TOO_SLOW));
+    }
+    if !tally.skipped.is_empty() {
+        text += "\nskipped:\n";
+        for (name, reason) in &tally.skipped {
+            text += &format!("  {name}: {reason}\n");
+        }
+    }
+    if !tally.failed.is_empty() {
+        text += "\nfailed:\n";
+        for name in &tally.failed {
+            text += &format!("  {name}\n");
+        }
+    }
+    text + &format!("\n{tally}\n")
+}
+
+fn skipped_file() -> Result<PathBuf> {
+    Ok(build::target()?.join("skipped.txt"))
+}
+
+fn record_skipped(tally: &Tally) -> Result<()> {
+    let file = skipped_file()?;
+    let lines: String = tally.skipped.iter().map(|(name, reason)| format!("{name}: {reason}\n")).collect();
+    std::fs::write(&file, lines).with_context(|| format!("writing {}", file.display()))
+}
+
+fn list_skipped() -> Result<ExitCode> {
+    let Ok(lines) = std::fs::read_to_string(skipped_file()?) else {
+        bail!("no run is recorded; run `cargo xtask test` first");
+    };
+    if lines.is_empty() {
+        println!("the last run skipped nothing");
+    }
+    print!("{lines}");
+    Ok(ExitCode::SUCCESS)
+}
+
+fn name(stage: Stage) -> String {
+    format!("{stage:?}").to_lowercase()
+}
+
+/// Minutes and seconds.
+fn clock(time: Duration) -> String {
+    format!("{}:{:02}", time.as_secs() / 60, time.as_secs() % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_line_is_the_result() {
+        let mut tally = Tally { passed: 3, ..Tally::default() };
+        tally.skip("gpu_encode", "no GPU");
+        tally.fail("x");
+        let text = summary(&tally, &[(Stage::Check, Duration::from_secs(61))], Duration::from_secs(3_725));
+        assert!(text.ends_with("\n3 passed, 1 failed, 1 skipped\n"), "{text}");
+        assert!(text.contains("check          1:01\n"), "{text}");
+        assert!(text.contains("  gpu_encode: no GPU\n"));
+        assert!(text.contains("warning: the run took more than 45:00; it fails past 60:00\n"));
+    }
+}

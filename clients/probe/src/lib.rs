@@ -1,0 +1,33 @@
+//! A headless GameStream client: pairs, plays, decodes and measures.
+//!
+//! The program `punktfunk-probe` is a thin shell around it, and `ci/e2e` plays its
+//! scenarios with it. It shares the protocol machines of `core` with the host, in
+//! their client roles, and nothing else.
+#![forbid(unsafe_code)]
+
+mod audio;
+mod control;
+pub mod decode;
+mod hands;
+mod host;
+mod http;
+mod identity;
+pub mod keys;
+mod media;
+mod options;
+mod player;
+mod report;
+mod rtsp;
+mod stats;
+mod video;
+
+pub use host::{Host, refusal};
+pub use identity::{Identity, UNIQUE_ID};
+pub use options::Options;
+pub use player::{Player, launch_arguments};
+pub use punktfunk_core::gamestream::control::HostMessage;
+pub use punktfunk_core::gamestream::http::{App, Mode, ServerInfo, Verb};
+pub use punktfunk_core::gamestream::input::{Message as Input, message};
+pub use punktfunk_core::gamestream::sdp::Codec;
+pub use report::Report;
+pub use stats::{Card, End, Heard, Seen, Stats, quantile};
