@@ -169,6 +169,8 @@ fn serve(programs: &Programs, folder: &Path, base: u16, log: &Path) -> Result<Ch
         .arg("--state")
         .arg(folder.join("state"))
         .env("PUNKTFUNK_LOG", "debug")
+        // As a service has it: what a login shell would bring must not be needed.
+        .env_remove("SHELL")
         .envs(programs.broker.iter().map(|socket| ("PUNKTFUNK_INPUTD", socket)))
         .current_dir("/")
         .stdin(Stdio::null())

@@ -13,8 +13,10 @@ use rustix::process::Signal;
 
 use crate::audio;
 use crate::launcher::{self as installed, entry};
+use crate::platform::account;
 use crate::platform::spawn::{start_plain, start_unblocked};
 use crate::process::{self, MARK};
+use crate::user_shell;
 
 /// Variables of the host that must not reach an application, besides whole families.
 const REMOVED: [&str; 12] = [
@@ -223,6 +225,8 @@ impl Session {
             ("vk_xwayland_wait_ready", "false"),
             ("PROTON_USE_PIPEWIRE", "0"),
         ]);
+        let inherited = std::env::var_os("SHELL");
+        command.env("SHELL", user_shell::find(inherited.as_deref(), account::shell()));
         if let Some(display) = self.x_display {
             command.env("DISPLAY", format!(":{display}"));
         }

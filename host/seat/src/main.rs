@@ -31,6 +31,7 @@ mod selection;
 mod shell;
 mod testcard;
 mod text;
+mod user_shell;
 mod windows;
 mod xwayland;
 

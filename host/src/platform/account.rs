@@ -173,7 +173,8 @@ fn take_over_environment(account: &Account) {
         // SAFETY: the caller guarantees that there is no second thread.
         unsafe { std::env::remove_var(name) };
     }
-    for name in ["DBUS_SESSION_BUS_ADDRESS", "WAYLAND_DISPLAY", "DISPLAY", "XAUTHORITY", "MAIL"] {
+    // The shell of root, too: a seat finds the account's own.
+    for name in ["DBUS_SESSION_BUS_ADDRESS", "WAYLAND_DISPLAY", "DISPLAY", "XAUTHORITY", "MAIL", "SHELL"] {
         // SAFETY: the caller guarantees that there is no second thread.
         unsafe { std::env::remove_var(name) };
     }

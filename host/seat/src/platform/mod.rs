@@ -1,8 +1,9 @@
 //! What needs unsafe code. Nothing else of the seat may.
 #![expect(
     unsafe_code,
-    reason = "an image over shared memory and code between fork and exec have no safe form"
+    reason = "an image over shared memory, code between fork and exec and the user database have no safe form"
 )]
 
+pub mod account;
 pub mod pixels;
 pub mod spawn;
