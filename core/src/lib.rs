@@ -13,6 +13,7 @@ pub mod crypto;
 pub mod enet;
 pub mod gamestream;
 pub mod input;
+pub mod native;
 pub mod replay;
 pub mod testcard;
 pub mod time;

@@ -1,0 +1,3 @@
+//! punktfunk/1 (`docs/protocol/punktfunk-1.md`): messages, keys, media and pairing as
+//! machines without sockets or a clock. The host's and the client's side share what is
+//! on the wire and nothing else.
