@@ -13,7 +13,11 @@ pub mod gamestream;
 mod link;
 mod rig;
 mod rng;
+mod trace;
+mod weather;
 
-pub use link::{Counters, Link, Weather};
+pub use link::{Counters, Link};
 pub use rig::{Datagram, Peer, Rig};
 pub use rng::Rng;
+pub use trace::Trace;
+pub use weather::{GilbertElliott, Weather};
