@@ -114,7 +114,7 @@ impl Host {
         let text: String =
             ours.filter_map(|entry| fs::read_to_string(entry.path().join("seat.log")).ok()).collect();
         let lines: Vec<_> = text.lines().collect();
-        lines.iter().skip(lines.len().saturating_sub(12)).copied().collect::<Vec<_>>().join(" | ")
+        lines.iter().skip(lines.len().saturating_sub(30)).copied().collect::<Vec<_>>().join(" | ")
     }
 
     /// The host's process id.
@@ -171,6 +171,7 @@ fn serve(programs: &Programs, folder: &Path, base: u16, log: &Path) -> Result<Ch
         .env("PUNKTFUNK_LOG", "debug")
         // As a service has it: what a login shell would bring must not be needed.
         .env_remove("SHELL")
+        .env_remove("ENV")
         .envs(programs.broker.iter().map(|socket| ("PUNKTFUNK_INPUTD", socket)))
         .current_dir("/")
         .stdin(Stdio::null())

@@ -272,6 +272,8 @@ impl Session {
         command.stdin(Stdio::null()).process_group(0);
         let child = command.spawn().with_context(|| format!("start {:?}", command.get_program()))?;
         let pid = child.id();
+        let shell = command.get_envs().find_map(|(name, value)| (name == "SHELL").then_some(value?));
+        tracing::debug!(pid, program = ?command.get_program(), ?shell, "the application is started");
         self.app = Some(Running { child, exit: None, desktop: app.kind == AppKind::Desktop });
         Ok(pid)
     }

@@ -72,6 +72,9 @@ pub fn start(name: &str, size: (u32, u32), env: &[(&str, &str)]) -> Seat {
         .arg("--runtime-dir")
         .arg(&directory)
         .args(["--no-sound", "--width", &size.0.to_string(), "--height", &size.1.to_string()])
+        // A shell that reads nobody's settings: those may take long, or ask.
+        .env("SHELL", "/bin/sh")
+        .env_remove("ENV")
         .envs(env.iter().copied())
         .spawn()
         .unwrap();

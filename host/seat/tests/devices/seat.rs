@@ -45,6 +45,8 @@ impl Seat {
     pub fn start(name: &str, size: (u32, u32), bare: bool) -> Self {
         let directory = std::env::temp_dir().join(format!("pf-{name}-{}", std::process::id()));
         let mut command = Command::new(env!("CARGO_BIN_EXE_punktfunk-seat"));
+        // A shell that reads nobody's settings: those may take long, or ask.
+        command.env("SHELL", "/bin/sh").env_remove("ENV");
         if bare {
             command.env("PATH", "/nonexistent");
         }

@@ -54,6 +54,7 @@ pub fn start(name: &str, size: (u32, u32), path: &Path) -> Seat {
         .env("PATH", paths)
         // What the users of this machine do when a shell starts is not tried here.
         .env("SHELL", "/bin/sh")
+        .env_remove("ENV")
         .spawn()
         .unwrap();
     let mut link = wait_for("the seat", || SeatLink::connect(&directory).ok());
