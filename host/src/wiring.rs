@@ -14,7 +14,9 @@ use crate::platform;
 use crate::send::MediaPorts;
 use crate::serve::control::{self, ControlHandle};
 use crate::serve::{Context, ControlHook};
-use crate::session::{Fault, Rules, SeatSettings, Sessions, Settings, StreamSettings, Supervisor};
+use crate::session::{
+    Fault, GameStream, Rules, SeatSettings, Sessions, Settings, StreamSettings, Supervisor,
+};
 use crate::store::UsedKeys;
 
 /// Makes the sessions of a host, and what starts its control channel.
@@ -60,7 +62,8 @@ pub fn assemble(context: &Context) -> anyhow::Result<(Arc<dyn Supervisor>, Optio
     let ports = MediaPorts::start(media(config.ports.video())?, media(config.ports.audio())?)?;
     let (handle, inbox) = control::channel()?;
     let ledger = Box::new(UsedKeys::open(context.store.dir())?);
-    let sessions = Sessions::start(settings, ports, Box::new(handle.clone()), ledger)?;
+    let gamestream = GameStream { ports: Arc::new(ports), voice: Arc::new(handle.clone()) };
+    let sessions = Sessions::start(settings, Some(gamestream), ledger)?;
     let stopped = Arc::clone(&sessions);
     let hook = move |context: &Context, supervisor: Arc<dyn Supervisor>| {
         let socket = bind_udp(context.config.ports.control(), false).map_err(io::Error::other)?;

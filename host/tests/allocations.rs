@@ -9,16 +9,16 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU32;
 use std::time::{Duration, Instant};
 
-use punktfunk_core::gamestream::control::HostMessage;
 use punktfunk_core::gamestream::http::codec_mode;
 use punktfunk_core::gamestream::sdp::{Codec, ColorSpace, StreamConfig};
 use punktfunk_core::gamestream::video::{Event, FrameKind, Policy, Reassembler};
+use punktfunk_core::input::pad::Feedback;
 use punktfunk_host::config::{Config, TEST_CARD_ID};
 use punktfunk_host::encode::Backend;
 use punktfunk_host::send::{MediaPorts, Outgoing, Sent, VideoConfig, VideoSender};
 use punktfunk_host::session::{
-    ClientId, Fault, KeyLedger, LaunchRequest, Mode, Rules, SeatSettings, SessionId, Sessions, Settings,
-    StreamSettings, Supervisor, Voice,
+    ClientId, Fault, GameStream, KeyLedger, LaunchRequest, Mode, Reason, Rules, SeatSettings, SessionId,
+    Sessions, Settings, StreamSettings, Supervisor, Voice,
 };
 use punktfunk_net::{Datagrams, RecvBatch, Route, Transport, UdpOptions, UdpTransport, bind_udp_to};
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -145,8 +145,8 @@ fn sending(key: Option<[u8; 16]>) -> Vec<usize> {
 struct Silent;
 
 impl Voice for Silent {
-    fn say(&self, _id: SessionId, _message: HostMessage) {}
-    fn end(&self, _id: SessionId, _reason: u32) {}
+    fn feedback(&self, _id: SessionId, _pad: u8, _feedback: Feedback) {}
+    fn end(&self, _id: SessionId, _reason: Reason) {}
 }
 
 struct Trusting;
@@ -212,9 +212,9 @@ fn session(program: PathBuf) -> usize {
     std::fs::create_dir_all(&runtime).expect("a directory");
     let ports = MediaPorts::start(transport(), transport()).expect("ports");
     let (video, audio) = (ports.video().local_addr(), ports.audio().local_addr());
-    let sessions =
-        Sessions::start(settings(program, runtime.clone()), ports, Box::new(Silent), Box::new(Trusting))
-            .expect("sessions");
+    let gamestream = GameStream { ports: Arc::new(ports), voice: Arc::new(Silent) };
+    let sessions = Sessions::start(settings(program, runtime.clone()), Some(gamestream), Box::new(Trusting))
+        .expect("sessions");
     let request = LaunchRequest {
         client: ClientId([1; 32]),
         client_name: "tv".into(),

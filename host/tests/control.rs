@@ -17,7 +17,8 @@ use punktfunk_core::input::pad::{self, Feedback};
 use punktfunk_core::time::Time;
 use punktfunk_host::serve::control::{self, ControlHandle};
 use punktfunk_host::session::{
-    ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, SessionId, Supervisor, Voice,
+    ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, Reason, SessionId, Supervisor,
+    Voice,
 };
 
 const KEY: [u8; 16] = [7; 16];
@@ -217,8 +218,8 @@ fn both_directions_are_heard_and_a_goodbye_releases_everything() {
     assert_eq!(player.heard(&server), ControlEvent::FecStatus(status));
 
     let rumble = HostMessage::Rumble { pad: 0, low: 1, high: 2 };
-    server.handle.say(ID, rumble.clone());
-    server.handle.say(SessionId(1), rumble.clone());
+    server.handle.feedback(ID, 0, Feedback::Rumble { low: 1, high: 2 });
+    server.handle.feedback(SessionId(1), 0, Feedback::Rumble { low: 1, high: 2 });
     assert_eq!(player.message(), rumble);
 
     player.say(2, &key(true));
@@ -274,8 +275,8 @@ fn the_client_hears_why_the_stream_ends_before_it_is_disconnected() {
     let mut player = connected(&server, 6);
     player.say(2, &key(true));
     assert_eq!(player.heard(&server), KEY_A_DOWN);
-    server.handle.end(ID, 0x800E_9302);
-    assert_eq!(player.message(), HostMessage::Termination { reason: 0x800E_9302 });
+    server.handle.end(ID, Reason::Broken);
+    assert_eq!(player.message(), HostMessage::Termination { reason: 0x800E_9403 });
     assert_eq!(player.heard(&server), KEY_A_UP);
     assert_eq!(player.heard(&server), RELEASE_ALL);
     assert!(matches!(player.event(), Event::Disconnected { by_peer: true, .. }));
@@ -307,13 +308,13 @@ fn an_old_client_is_understood_and_understands() {
     assert_eq!(player.heard(&server), ControlEvent::KeyFrameWanted);
     // More messages than there are nonces, each way.
     for n in 0..300_u16 {
+        server.handle.feedback(ID, 0, Feedback::Rumble { low: n, high: 0 });
         let rumble = HostMessage::Rumble { pad: 0, low: n, high: 0 };
-        server.handle.say(ID, rumble.clone());
         assert_eq!(player.message(), rumble, "in order and without a loss");
         player.say(2, &key(n % 2 == 0));
         assert_eq!(player.heard(&server), if n % 2 == 0 { KEY_A_DOWN } else { KEY_A_UP });
     }
-    server.handle.end(ID, REASON_GRACEFUL);
+    server.handle.end(ID, Reason::Quit);
     assert_eq!(player.message(), HostMessage::Termination { reason: REASON_GRACEFUL });
     assert_eq!(server.handle.undecryptable(), 0);
     server.stop();
@@ -325,18 +326,18 @@ fn what_is_said_at_once_arrives_in_order_and_the_reason_last() {
     let mut player = connected(&server, 10);
     let lights = (0..2000_u16).map(|n| {
         let [low, high] = n.to_le_bytes();
-        HostMessage::from((15, Feedback::Led([low, high, 0])))
+        Feedback::Led([low, high, 0])
     });
     let lights: Vec<_> = lights.collect();
     for light in &lights {
-        server.handle.say(ID, light.clone());
+        server.handle.feedback(ID, 15, *light);
     }
-    server.handle.end(ID, 0x800E_9403);
-    server.handle.say(ID, lights[0].clone());
+    server.handle.end(ID, Reason::ScreenLost);
+    server.handle.feedback(ID, 15, lights[0]);
     for light in &lights {
-        assert_eq!(player.message(), *light);
+        assert_eq!(player.message(), HostMessage::from((15, *light)));
     }
-    assert_eq!(player.message(), HostMessage::Termination { reason: 0x800E_9403 });
+    assert_eq!(player.message(), HostMessage::Termination { reason: 0x8003_0024 });
     assert!(matches!(player.event(), Event::Disconnected { by_peer: true, .. }));
     server.stop();
 }
@@ -384,7 +385,7 @@ fn a_client_that_changes_its_port_stays_connected() {
     player.socket.set_read_timeout(Some(Duration::from_millis(5))).unwrap();
     player.say(0, &key(true));
     assert_eq!(player.heard(&server), KEY_A_DOWN);
-    server.handle.say(ID, HostMessage::Rumble { pad: 0, low: 1, high: 2 });
+    server.handle.feedback(ID, 0, Feedback::Rumble { low: 1, high: 2 });
     assert_eq!(player.message(), HostMessage::Rumble { pad: 0, low: 1, high: 2 });
     server.stop();
 }

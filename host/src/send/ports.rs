@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use punktfunk_net::{Datagrams, Destination, Error, Received, RecvBatch, Route, Transport, UdpTransport};
+use punktfunk_net::{Destination, Received, RecvBatch, Route, Transport, UdpTransport};
 
 /// Pings that are read with one call; more wait in the kernel.
 const PINGS_AT_ONCE: usize = 16;
@@ -181,15 +181,6 @@ impl Drop for MediaPorts {
             // A listener that panicked has nothing left to stop.
             drop(listener.join());
         }
-    }
-}
-
-/// Sends one datagram of sound where the route says. Sound that nobody listens to
-/// yet is thrown away.
-pub fn send_audio(socket: &UdpTransport, route: &StreamRoute, datagram: &[u8]) -> Result<(), Error> {
-    match route.audio.current() {
-        Some(to) => socket.send(Datagrams::one(datagram), to).map(drop),
-        None => Ok(()),
     }
 }
 

@@ -1,11 +1,11 @@
-//! The video sender of one stream: packetizer and parity in the caller's thread,
-//! then a paced thread of its own.
+//! The video sender of one GameStream stream: packetizer and parity in the caller's
+//! thread, then a paced thread of its own.
 
 use punktfunk_core::gamestream::sdp::Codec;
 use punktfunk_core::gamestream::video::{self, FrameKind, Packetizer, h264, hevc};
 use punktfunk_net::{Batch, PacedSender, SenderConfig, SenderStats, Submit, monotonic_nanos};
 
-use super::{MediaPorts, StreamRoute};
+use super::{MediaPorts, Outgoing, Sent, StreamRoute};
 
 /// What the packets of a stream are made like.
 #[derive(Clone, Copy, Debug)]
@@ -26,35 +26,6 @@ pub struct VideoConfig {
     pub fps: u32,
     /// Throws away so many of 100 datagrams, for tests.
     pub drop_percent: f64,
-}
-
-/// An access unit to be sent.
-#[derive(Clone, Copy, Debug)]
-pub struct Outgoing<'a> {
-    /// As the client expects it (sheet, section 8.2).
-    pub data: &'a [u8],
-    /// What it refers to.
-    pub kind: FrameKind,
-    /// When the picture was taken, µs of the monotonic clock.
-    pub timestamp_us: u64,
-    /// It shows a new picture: the host's latency is told only for those.
-    pub is_new: bool,
-}
-
-/// What became of an access unit.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sent {
-    /// On its way.
-    Queued {
-        /// Datagrams.
-        packets: usize,
-        /// Of those, parity.
-        parity: usize,
-    },
-    /// The sender was still busy with older ones.
-    Dropped,
-    /// More shards than the protocol can number.
-    TooLarge,
 }
 
 /// Packetizer and paced sender of one stream.

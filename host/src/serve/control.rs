@@ -16,14 +16,14 @@ use std::time::{Duration, Instant};
 use punktfunk_core::crypto::sha256;
 use punktfunk_core::enet::{Config, Delivery, Event, Host, Output, PeerId};
 use punktfunk_core::gamestream::control::{
-    Cipher, ClientMessage, HostMessage, REASON_GRACEFUL, Repeats, Side, Style, channel,
+    Cipher, ClientMessage, HostMessage, REASON_CONVERSION, REASON_GRACEFUL, Repeats, Side, Style, channel,
 };
 use punktfunk_core::gamestream::input::{Translated, Translator};
-use punktfunk_core::input;
+use punktfunk_core::input::{self, pad};
 use punktfunk_core::time::Time;
 use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec};
 
-use crate::session::{ControlEvent, OpenControl, SessionId, Supervisor, Voice};
+use crate::session::{ControlEvent, OpenControl, Reason, SessionId, Supervisor, Voice};
 
 /// Datagrams taken before the answers to them are sent.
 const BATCH: usize = 64;
@@ -31,6 +31,9 @@ const BATCH: usize = 64;
 const MAX_DATAGRAM: usize = 4096;
 /// How long the goodbyes of [`ControlHandle::stop`] may take.
 const STOP_TIME: Duration = Duration::from_secs(1);
+/// What a client shows as a number: the screen is gone, nobody asked for it. Next to
+/// the graceful reason, and used by no other host.
+const REASON_SCREEN_LOST: u32 = 0x8003_0024;
 /// Session keys remembered as used.
 const USED_KEYS: usize = 1024;
 
@@ -70,14 +73,25 @@ impl ControlHandle {
 
 impl Voice for ControlHandle {
     /// Reliably.
-    fn say(&self, id: SessionId, message: HostMessage) {
-        self.command(Command::Send(id, message));
+    fn feedback(&self, id: SessionId, pad: u8, feedback: pad::Feedback) {
+        self.command(Command::Send(id, HostMessage::from((pad, feedback))));
     }
 
     /// Disconnects the client once it has heard the reason. What it held is released;
     /// [`ControlEvent::Closed`] does not follow, nor anything else of this connection.
-    fn end(&self, id: SessionId, reason: u32) {
-        self.command(Command::End(id, reason));
+    fn end(&self, id: SessionId, reason: Reason) {
+        self.command(Command::End(id, number_of(reason)));
+    }
+}
+
+/// As clients know it (sheet, section 14.2).
+const fn number_of(reason: Reason) -> u32 {
+    match reason {
+        Reason::ScreenLost => REASON_SCREEN_LOST,
+        Reason::Broken => REASON_CONVERSION,
+        Reason::Quit | Reason::AppEnded | Reason::Replaced | Reason::Revoked | Reason::HostStopping => {
+            REASON_GRACEFUL
+        }
     }
 }
 

@@ -10,41 +10,32 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::time::{Duration, Instant};
 
-use punktfunk_core::gamestream::video::{Cadence, FrameKind, Limit, Parity, Policy};
+use punktfunk_core::gamestream::video::{Cadence, FrameKind, Limit};
 use punktfunk_core::time::Time;
 use punktfunk_seat_ipc::host::Frame;
 
-use super::SessionId;
-use super::budget::Budget;
+use super::link::Link;
 use super::mender::Mender;
-use super::messages::{Ended, Requests, Wanted};
+use super::messages::{Ended, Requests};
 use super::pace::Pace;
+use super::rates::Rates;
 use super::slots::{Latest, Woken};
 use super::stats::{Stats, count, monotonic_us, read};
+use super::{Mode, SessionId};
 use crate::encode::{AccessUnit, EncodeError, Encoder, Picture, Recovery};
-use crate::send::{Outgoing, Sent, StreamRoute, VideoSender};
+use crate::send::{Outgoing, Sent, Video};
 
 /// The longest silence on the wire (architecture, section 2: ≥ 10 fps).
 const REPEAT_AFTER: Duration = Duration::from_millis(95);
 
-/// How long a stream waits for its client's first video ping before it looks
-/// whether it was ended meanwhile.
+/// How long a stream waits until its client can be reached before it looks whether it was ended meanwhile.
 const PING_POLL: Duration = Duration::from_millis(200);
-
-/// The encoder follows the parity in steps of so many percent: some encoders need a
-/// key frame for it.
-const BITRATE_STEP: u8 = 5;
-
-/// What the bitrate is divided by.
-pub(super) struct Rates {
-    pub budget: Budget,
-    pub policy: Policy,
-}
 
 /// The encode thread's ends of what it shares with others.
 pub(super) struct Ends {
     pub slot: Arc<Latest<Frame>>,
     pub requests: Arc<Requests>,
+    pub link: Arc<Link>,
     pub sound_packets: Arc<AtomicU64>,
     pub ended: Sender<Ended>,
 }
@@ -58,16 +49,13 @@ pub(super) struct Encoding {
     interval: Duration,
     slot: Arc<Latest<Frame>>,
     requests: Arc<Requests>,
-    route: StreamRoute,
+    link: Arc<Link>,
     sound_packets: Arc<AtomicU64>,
     mender: Mender,
     encoder: Box<dyn Encoder>,
     /// The encoder has a picture that it can repeat.
     has_picture: bool,
-    budget: Budget,
-    parity: Parity,
-    /// The percentage that the encoder's bitrate leaves room for.
-    room: u8,
+    rates: Rates,
     cadence: Cadence,
     /// A request for a key frame came right after one; the next picture answers it.
     postponed: bool,
@@ -101,7 +89,7 @@ impl KeyFrame {
 
 /// Where access units go: what follows the encoder.
 pub(super) struct Output {
-    sender: VideoSender,
+    sender: Video,
     stats: Arc<Stats>,
     key_frame: KeyFrame,
     /// An access unit was thrown away: the next one must not refer to it.
@@ -112,31 +100,29 @@ pub(super) struct Output {
 
 impl Encoding {
     pub fn new(
-        wanted: &Wanted,
+        id: SessionId,
+        mode: Mode,
         ends: Ends,
         (mender, encoder): (Mender, Box<dyn Encoder>),
         rates: Rates,
         output: Output,
     ) -> Self {
-        let Ends { slot, requests, sound_packets, ended } = ends;
-        let config = &wanted.config;
+        let Ends { slot, requests, link, sound_packets, ended } = ends;
         Self {
-            id: wanted.id,
-            size: (config.width, config.height),
-            interval: Duration::from_secs(1) / config.fps.max(1),
+            id,
+            size: (mode.width, mode.height),
+            interval: Duration::from_secs(1) / mode.fps.max(1),
             slot,
             requests,
-            route: wanted.route.clone(),
+            link,
             sound_packets,
             mender,
             encoder,
             has_picture: false,
-            budget: rates.budget,
-            parity: Parity::new(rates.policy, now()),
-            room: rates.policy.base,
-            cadence: Cadence::new(config.fps),
+            rates,
+            cadence: Cadence::new(mode.fps),
             postponed: false,
-            pace: Pace::new(config.fps),
+            pace: Pace::new(mode.fps),
             given: (0, 0),
             output,
             ended,
@@ -158,7 +144,7 @@ impl Encoding {
     fn stream(&mut self) -> Result<(), String> {
         // Frames sent before the address is known would be lost, the first IDR with
         // them; so the slot keeps the newest picture until then.
-        while !self.route.wait_for_video(Instant::now() + PING_POLL) {
+        while !self.link.wait(Instant::now() + PING_POLL) {
             if self.slot.is_closed() {
                 return Ok(());
             }
@@ -302,7 +288,7 @@ impl Encoding {
         let (asked, now) = (self.requests.take(), now());
         let mut idr = std::mem::take(&mut self.output.broken);
         for status in &asked.reports {
-            self.parity.report(now, status);
+            self.rates.report(now, status);
         }
         if let Some(frame) = asked.acknowledged {
             self.encoder.acknowledge(frame);
@@ -312,22 +298,17 @@ impl Encoding {
             if key_frame.is_fresh(now, self.interval) {
                 self.postponed = true;
             } else {
-                self.parity.lost(now);
+                self.rates.lost(now);
                 idr = true;
             }
         }
         if let Some((first, last)) = asked.lost
             && !key_frame.heals(last)
         {
-            self.parity.lost(now);
+            self.rates.lost(now);
             idr |= self.encoder.invalidate(first, last) == Recovery::KeyFrame;
         }
-        let percentage = self.parity.percentage(now);
-        self.output.sender.set_fec_percentage(percentage);
-        let settled = percentage == self.parity.policy().base && percentage != self.room;
-        if settled || percentage.abs_diff(self.room) >= BITRATE_STEP {
-            self.room = percentage;
-            tracing::debug!(session = self.id.0, percentage, "error correction follows the network");
+        if self.rates.follow(now, &mut self.output.sender) {
             self.follow()?;
         }
         Ok(idr)
@@ -340,7 +321,7 @@ impl Encoding {
 
     fn bitrate(&self) -> u64 {
         // Of every n-th picture, each may be n times as large.
-        self.budget.video(self.room) * u64::from(self.cadence.every())
+        self.rates.bitrate() * u64::from(self.cadence.every())
     }
 
     fn limited(&mut self, limit: Limit) -> Result<(), EncodeError> {
@@ -358,7 +339,7 @@ impl Encoding {
 }
 
 impl Output {
-    pub fn new(sender: VideoSender, stats: Arc<Stats>) -> Self {
+    pub fn new(sender: Video, stats: Arc<Stats>) -> Self {
         Self { sender, stats, key_frame: KeyFrame { number: 0, at: Time(0) }, broken: false, told: false }
     }
 

@@ -5,18 +5,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
-use punktfunk_core::gamestream::control::{REASON_CONVERSION, REASON_GRACEFUL};
-
-use super::SessionId;
 use super::messages::Ended;
 use super::stream::Stream;
 use super::supervisor::{Shared, lock};
 use super::table::Place;
+use super::{Reason, SessionId};
 use crate::platform;
-
-/// What a client shows as a number: the screen is gone, nobody asked for it. Next to
-/// the graceful reason, and used by no other host.
-const REASON_SEAT_LOST: u32 = 0x8003_0024;
 
 /// How often it is looked for what has expired.
 const LOOK: Duration = Duration::from_secs(1);
@@ -52,18 +46,18 @@ impl Shared {
     fn on_ended(&self, ended: Ended) {
         match ended {
             Ended::App { seat, exit } => {
-                self.seat_ended(seat, "the application ended", REASON_GRACEFUL, || {
+                self.seat_ended(seat, "the application ended", Reason::AppEnded, || {
                     tracing::info!(?exit, "the application ended");
                 });
             }
             Ended::Seat { seat } => {
-                self.seat_ended(seat, "the seat ended", REASON_SEAT_LOST, || {
+                self.seat_ended(seat, "the seat ended", Reason::ScreenLost, || {
                     tracing::error!("the seat ended unexpectedly; its log says why");
                 });
             }
             Ended::Stream { id, why } => {
                 tracing::error!(session = id.0, %why, "the stream cannot go on");
-                self.end_stream(id, Some(REASON_CONVERSION), &why);
+                self.end_stream(id, Some(Reason::Broken), &why);
             }
             Ended::Picture { id } => {
                 let running = self.table().streaming(id).and_then(|seat| seat.running.clone());
@@ -78,7 +72,7 @@ impl Shared {
         }
     }
 
-    fn seat_ended(&self, seat: u64, why: &str, reason: u32, tell: impl FnOnce()) {
+    fn seat_ended(&self, seat: u64, why: &str, reason: Reason, tell: impl FnOnce()) {
         let place = self.table().seat(seat).map(|seat| Arc::clone(&seat.place));
         let Some(place) = place else { return };
         let _one = lock(&place.operation);
@@ -109,14 +103,14 @@ impl Shared {
                 let still = shared.table().abandoned(keep, now).iter().any(|(other, _)| other.id == place.id);
                 if still {
                     tracing::info!(app = place.title, why, "the application is ended");
-                    shared.end_seat(&place, why, REASON_GRACEFUL);
+                    shared.end_seat(&place, why, Reason::Quit);
                 }
             });
         }
     }
 
     /// Ends the stream, the application and the seat. Only under its `operation`.
-    pub fn end_seat(&self, place: &Place, why: &str, reason: u32) {
+    pub fn end_seat(&self, place: &Place, why: &str, reason: Reason) {
         // The place stays until its seat is gone: a client has one at a time.
         let (stream, running) = {
             let mut table = self.table();
@@ -125,7 +119,7 @@ impl Shared {
             (seat.take_stream(), seat.running.take())
         };
         if let Some(stream) = stream {
-            self.voice.end(stream.id(), reason);
+            stream.say_goodbye(reason);
             self.finish(stream, why);
         }
         if let Some(running) = running {
@@ -137,7 +131,7 @@ impl Shared {
     }
 
     /// Ends one stream and leaves the application running.
-    fn end_stream(&self, id: SessionId, reason: Option<u32>, why: &str) {
+    fn end_stream(&self, id: SessionId, reason: Option<Reason>, why: &str) {
         let place = self.table().streaming(id).map(|seat| Arc::clone(&seat.place));
         let Some(place) = place else { return };
         let _one = lock(&place.operation);
@@ -148,7 +142,7 @@ impl Shared {
         };
         let Some(stream) = stream else { return };
         if let Some(reason) = reason {
-            self.voice.end(id, reason);
+            stream.say_goodbye(reason);
         }
         if let Some(running) = running {
             running.hide();
@@ -158,7 +152,6 @@ impl Shared {
 
     /// Stops a stream that was taken out of the table.
     pub fn finish(&self, stream: Stream, why: &str) {
-        self.ports.forget(stream.route());
         stream.stop(why);
         self.keep_awake();
     }

@@ -4,11 +4,9 @@ use std::sync::mpsc::Sender;
 use std::sync::{Mutex, PoisonError};
 
 use punktfunk_core::gamestream::control::FecStatus;
-use punktfunk_core::gamestream::sdp::StreamConfig;
 use punktfunk_seat_ipc::Exit;
 
-use super::{LaunchRequest, SessionId};
-use crate::send::StreamRoute;
+use super::SessionId;
 
 /// What ended by itself.
 #[derive(Debug)]
@@ -47,15 +45,6 @@ impl Drop for OnPanic {
             drop(self.ended.send(ending));
         }
     }
-}
-
-/// What a stream is made from.
-pub(super) struct Wanted {
-    pub id: SessionId,
-    pub config: StreamConfig,
-    pub request: LaunchRequest,
-    pub connect_data: u32,
-    pub route: StreamRoute,
 }
 
 /// What control has to say to the encode thread. Asking twice is asking once.

@@ -4,17 +4,21 @@
 //! module; it starts the seat and the media stages and is told of their end. Who
 //! calls what: `serve::nvhttp` launches, resumes and cancels, `serve::rtsp` finds
 //! the pending launch and announces the stream, `serve::control` opens the control
-//! channel and delivers what it hears.
+//! channel and delivers what it hears. `serve::native` starts sessions in one step and
+//! delivers what comes in on the native port.
 
-mod budget;
+mod config;
 mod encoding;
 mod endings;
 mod hands;
 mod keys;
+mod link;
 mod mender;
 mod messages;
+mod native;
 mod pace;
 mod plan;
+mod rates;
 mod running;
 pub mod slots;
 mod sound;
@@ -25,16 +29,21 @@ mod table;
 
 use std::net::SocketAddr;
 
-use punktfunk_core::gamestream::control::{FecStatus, HdrMetadata, HostMessage};
+use punktfunk_core::gamestream::control::{FecStatus, HdrMetadata};
 use punktfunk_core::gamestream::http::codec_mode;
 use punktfunk_core::gamestream::sdp::StreamConfig;
-use punktfunk_core::input;
+use punktfunk_core::input::{self, pad};
+use punktfunk_net::Route;
 
 pub use keys::KeyLedger;
 pub use mender::Fault;
+pub use native::{
+    Access, Change, NativeConfig, NativeLink, NativeRequest, NativeStarted, Reconfigured, ResumeId,
+    SoundLayout,
+};
 pub use running::SeatSettings;
 pub use stream::StreamSettings;
-pub use supervisor::{Sessions, Settings};
+pub use supervisor::{GameStream, Sessions, Settings};
 pub use table::Rules;
 
 pub use plan::{ClientId, LaunchError, LaunchRequest, Mode, Pending, SeatInfo, SessionId, StreamInfo};
@@ -89,8 +98,33 @@ pub trait Supervisor: Send + Sync {
     /// by the address for a client that sends none. Never blocks.
     fn open_control(&self, connect_data: u32, peer: SocketAddr) -> Option<OpenControl>;
 
-    /// Something was heard on the control channel of a session. Never blocks.
+    /// Something was heard on the control channel of a session. Never blocks. What the
+    /// client may not do is thrown away.
     fn control(&self, id: SessionId, event: ControlEvent);
+
+    /// Starts or resumes the session of a native client, up to the point where
+    /// [`Supervisor::play`] lets media flow. A session that the client has already is
+    /// ended with [`Reason::Replaced`].
+    fn start_native(&self, _request: NativeRequest) -> Result<NativeStarted, LaunchError> {
+        Err(LaunchError::Failed("this host has no native sessions".into()))
+    }
+
+    /// Changes the picture of a native session while it runs. The error means that there
+    /// is no such session.
+    fn reconfigure(&self, _id: SessionId, _change: Change) -> Result<Reconfigured, LaunchError> {
+        Err(LaunchError::NothingToResume)
+    }
+
+    /// A media datagram came in from `from` (punktfunk-1, section 4): whose it is, its
+    /// media id says. It may be opened in place. Never blocks for long.
+    fn media(&self, _datagram: &mut [u8], _from: Route) {}
+
+    /// A Microphone datagram of a session, without its type. Never blocks.
+    fn microphone(&self, _id: SessionId, _body: &[u8]) {}
+
+    /// What the client of a session may do from now on. Without [`Access::VIEW`] the
+    /// session ends with [`Reason::Revoked`]. Never blocks.
+    fn set_access(&self, _id: SessionId, _access: Access) {}
 }
 
 /// The session of a control connection.
@@ -106,15 +140,37 @@ pub struct OpenControl {
     pub hdr: Option<HdrMetadata>,
 }
 
-/// Speaks to the clients of sessions. Neither call may block; what is said to a
-/// session without a control connection is lost.
+/// Speaks to the clients of sessions. No call may block; what is said to a session
+/// without a connection is lost.
 pub trait Voice: Send + Sync {
-    /// Tells the client of a session something.
-    fn say(&self, id: SessionId, message: HostMessage);
+    /// Tells the client of a session what a game has its pad do.
+    fn feedback(&self, id: SessionId, pad: u8, feedback: pad::Feedback);
 
-    /// Tells the client of a session why its stream ends (a reason of the sheet,
-    /// section 14.2) and closes its control connection.
-    fn end(&self, id: SessionId, reason: u32);
+    /// Tells the client of a session why its stream ends and closes its connection.
+    /// [`ControlEvent::Closed`] does not follow.
+    fn end(&self, id: SessionId, reason: Reason);
+
+    /// Sends a QUIC datagram to the client of a native session: sound.
+    fn datagram(&self, _id: SessionId, _datagram: &[u8]) {}
+}
+
+/// Why a stream ends, as its client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// The client or the owner wanted it.
+    Quit,
+    /// The application ended.
+    AppEnded,
+    /// It was resumed by another connection.
+    Replaced,
+    /// The client may not be here any more.
+    Revoked,
+    /// The host stops.
+    HostStopping,
+    /// The screen is gone, and nobody asked for that.
+    ScreenLost,
+    /// The picture cannot be coded any more.
+    Broken,
 }
 
 /// What the control channel hears from a client.
@@ -138,7 +194,7 @@ pub enum ControlEvent {
     /// Keyboard, pointer, finger or pen.
     Input(input::Event),
     /// A gamepad.
-    Pad(input::pad::Event),
+    Pad(pad::Event),
     /// How close one damaged frame was to being lost, or that it was.
     FecStatus(FecStatus),
     /// The connection ended: by the client, or because nothing was heard.

@@ -35,6 +35,13 @@ pub struct Mode {
     pub fps: u32,
 }
 
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { width, height, fps } = self;
+        write!(f, "{width}x{height}@{fps}")
+    }
+}
+
 /// A `/launch` or `/resume` of a paired client.
 #[derive(Clone)]
 pub struct LaunchRequest {
@@ -142,6 +149,12 @@ pub enum LaunchError {
     /// Nothing is running that could be resumed.
     #[error("nothing is running that could be resumed")]
     NothingToResume,
+    /// The client may not do that.
+    #[error("{0}")]
+    NotAllowed(String),
+    /// None of what the client can take is to be had here.
+    #[error("{0}")]
+    Unsupported(String),
     /// The screen, the sound or the application could not be started.
     #[error("{0}")]
     Failed(String),

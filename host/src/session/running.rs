@@ -6,13 +6,11 @@
 
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use punktfunk_core::gamestream::control::HostMessage;
 use punktfunk_core::input::{self, pad};
 use punktfunk_seat_ipc as ipc;
 use punktfunk_seat_ipc::host::Frame;
@@ -20,6 +18,7 @@ use punktfunk_seat_ipc::host::Frame;
 use super::hands::Hands;
 use super::messages::{Ended, OnPanic};
 use super::slots::Latest;
+use super::stream::Stream;
 use super::{ClientId, LaunchError, LaunchRequest, Mode, SessionId, Voice};
 use crate::config::{App, AppKind, Keyboard};
 use crate::display::{Record, Seat, SeatEvent, SeatEvents, SeatSpec, new_directory};
@@ -53,8 +52,10 @@ pub(super) struct Surroundings {
     /// The seat's number of the table.
     pub id: u64,
     pub ended: Sender<Ended>,
-    pub voice: Arc<dyn Voice>,
 }
+
+/// Whom feedback of the pads goes to: the stream that is attached now.
+type Listener = Arc<Mutex<Option<(SessionId, Arc<dyn Voice>)>>>;
 
 pub(super) struct Running {
     seat: Seat,
@@ -66,8 +67,7 @@ pub(super) struct Running {
     /// `None` when it is not known, after a restart.
     mode: Mutex<Option<Mode>>,
     relay: Relay,
-    /// Whom feedback of the pads goes to: the stream, 0 when there is none.
-    listener: Arc<AtomicU64>,
+    listener: Listener,
     capture: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -161,14 +161,14 @@ impl Running {
         around: Surroundings,
     ) -> std::io::Result<Self> {
         let relay = Relay::default();
-        let listener = Arc::new(AtomicU64::new(0));
+        let listener = Listener::default();
         let name = directory.file_name().map_or_else(String::new, |name| name.to_string_lossy().into());
         let pads = Pads::open(&name, &record.client, {
-            let (listener, voice) = (Arc::clone(&listener), around.voice);
+            let listener = Arc::clone(&listener);
             Box::new(move |index, feedback| {
-                let session = listener.load(Ordering::Acquire);
-                if session != 0 {
-                    voice.say(SessionId(session), message(index, feedback));
+                let listening = listener.lock().unwrap_or_else(PoisonError::into_inner).clone();
+                if let Some((session, voice)) = listening {
+                    voice.feedback(session, index, feedback);
                 }
             })
         });
@@ -207,18 +207,25 @@ impl Running {
     }
 
     /// Shows the seat to a stream, at the stream's own mode. May wait for the seat.
-    pub fn show(&self, id: SessionId, mode: Mode, slot: Arc<Latest<Frame>>) -> Result<(), LaunchError> {
-        let failed = |error: &dyn std::fmt::Display| {
-            LaunchError::Failed(format!("the screen could not be set to the client's mode: {error}"))
-        };
+    pub fn show(&self, stream: &Stream) -> Result<(), LaunchError> {
+        self.set_mode(stream.mode())?;
+        *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = Some(stream.slot());
+        self.listen(Some((stream.id(), stream.voice())));
+        self.seat.set_viewer(true).map_err(|error| not_set(&error))
+    }
+
+    /// Gives the screen another mode. May wait for the seat.
+    pub fn set_mode(&self, mode: Mode) -> Result<(), LaunchError> {
         let mut shown = self.mode.lock().unwrap_or_else(PoisonError::into_inner);
         if *shown != Some(mode) {
-            self.seat.set_mode(mode.width, mode.height, mode.fps).map_err(|error| failed(&error))?;
+            self.seat.set_mode(mode.width, mode.height, mode.fps).map_err(|error| not_set(&error))?;
             *shown = Some(mode);
         }
-        *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = Some(slot);
-        self.listener.store(id.0, Ordering::Release);
-        self.seat.set_viewer(true).map_err(|error| failed(&error))
+        Ok(())
+    }
+
+    fn listen(&self, who: Option<(SessionId, Arc<dyn Voice>)>) {
+        *self.listener.lock().unwrap_or_else(PoisonError::into_inner) = who;
     }
 
     /// The next frame comes soon and is whole. May wait for the seat.
@@ -231,7 +238,7 @@ impl Running {
     /// The application goes on unseen. May wait for the seat.
     pub fn hide(&self) {
         *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.listener.store(0, Ordering::Release);
+        self.listen(None);
         self.release();
         if let Err(error) = self.seat.set_viewer(false) {
             tracing::debug!(%error, "the seat is gone already");
@@ -267,24 +274,8 @@ impl Running {
     }
 }
 
-/// What a pad shall do, as the client is told.
-fn message(index: u8, feedback: pad::Feedback) -> HostMessage {
-    let pad = u16::from(index);
-    match feedback {
-        pad::Feedback::Rumble { low, high } => HostMessage::Rumble { pad, low, high },
-        pad::Feedback::TriggerRumble { left, right } => HostMessage::TriggerRumble { pad, left, right },
-        pad::Feedback::MotionReporting { sensor, rate } => {
-            let sensor = match sensor {
-                pad::Sensor::Accelerometer => 1,
-                pad::Sensor::Gyro => 2,
-            };
-            HostMessage::MotionReporting { pad, rate, sensor }
-        }
-        pad::Feedback::Led(rgb) => HostMessage::Led { pad, rgb },
-        pad::Feedback::AdaptiveTriggers { sides, effects, left, right } => {
-            HostMessage::AdaptiveTriggers { pad, sides, effects, data: [left, right] }
-        }
-    }
+fn not_set(error: &dyn std::fmt::Display) -> LaunchError {
+    LaunchError::Failed(format!("the screen could not be set to the client's mode: {error}"))
 }
 
 /// Removes a seat's folder: it lies in memory, and nobody but us would ever clear it up.
@@ -369,22 +360,5 @@ fn capture(events: SeatEvents, relay: &Relay, seat: u64, ended: &Sender<Ended>) 
             }
             SeatEvent::Timeout => {}
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn feedback_is_said_as_the_protocol_says_it() {
-        let rumble = pad::Feedback::Rumble { low: 1, high: 2 };
-        assert_eq!(message(3, rumble), HostMessage::Rumble { pad: 3, low: 1, high: 2 });
-        let motion = pad::Feedback::MotionReporting { sensor: pad::Sensor::Gyro, rate: 100 };
-        assert_eq!(message(0, motion), HostMessage::MotionReporting { pad: 0, rate: 100, sensor: 2 });
-        let (left, right) = ([1; 10], [2; 10]);
-        let triggers = pad::Feedback::AdaptiveTriggers { sides: 12, effects: [5, 6], left, right };
-        let said = HostMessage::AdaptiveTriggers { pad: 1, sides: 12, effects: [5, 6], data: [left, right] };
-        assert_eq!(message(1, triggers), said);
     }
 }

@@ -1,16 +1,22 @@
-//! The sound of one stream: capture and Opus from `audio`, packets to the audio
-//! port. A stream without sound is better than no stream, so nothing here fails.
+//! The sound of one stream: capture and Opus from `audio`, packets out through `send`.
+//! A stream without sound is better than no stream, so nothing here fails.
 
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::Sender;
 
-use punktfunk_core::gamestream::audio::{Config, Packetizer};
-
-use super::messages::{Ended, OnPanic, Wanted};
+use super::config;
+use super::link::Link;
+use super::messages::OnPanic;
 use crate::audio;
-use crate::send::{MediaPorts, send_audio};
+
+/// Where the sound comes from and where it is heard.
+pub(super) struct Wanted {
+    /// The seat's sound server, when it has one.
+    pub remote: Option<PathBuf>,
+    /// Also on this machine.
+    pub play_locally: bool,
+}
 
 pub(super) struct Sound {
     bitrate: u32,
@@ -20,48 +26,31 @@ pub(super) struct Sound {
 }
 
 impl Sound {
-    /// Starts the audio thread on the seat's sound server.
-    pub fn start(
-        wanted: &Wanted,
-        ports: &MediaPorts,
-        remote: Option<PathBuf>,
-        ended: &Sender<Ended>,
-    ) -> Self {
-        let config = &wanted.config;
-        let local = wanted.request.play_locally.then(user_server).flatten();
-        let source = remote.map_or(audio::Source::Null, |remote| audio::Source::PipeWire {
+    /// Starts the audio thread; `guard` belongs to it.
+    pub fn start(config: config::Sound, wanted: Wanted, link: &Link, guard: OnPanic) -> Self {
+        let packets = Arc::new(AtomicU64::new(0));
+        if config.channels == 0 {
+            return Self { bitrate: 0, packets, _stage: None };
+        }
+        let local = wanted.play_locally.then(user_server).flatten();
+        let source = wanted.remote.map_or(audio::Source::Null, |remote| audio::Source::PipeWire {
             remote,
             sink: audio::SEAT_SINK.into(),
         });
-        let stage = audio::Config {
-            source,
-            channels: config.audio_channels,
-            high_quality: config.audio_high_quality,
-            packet_us: config.audio_packet_ms * 1_000,
-            local,
-        };
+        let stage = audio::Config { local, ..config.stage(source) };
         let bitrate = stage.bitrate();
-        let packets = Arc::new(AtomicU64::new(0));
-        let key = config.encrypt_audio.then_some((wanted.request.key, wanted.request.key_id));
-        let mut packetizer = match Packetizer::new(Config { packet_ms: config.audio_packet_ms, key }) {
-            Ok(packetizer) => packetizer,
+        let mut sender = match link.sound() {
+            Ok(sender) => sender,
             Err(error) => {
-                tracing::error!(%error, "no sound");
+                tracing::error!(error, "no sound");
                 return Self { bitrate, packets, _stage: None };
             }
         };
-        let (socket, route, counter) = (ports.audio(), wanted.route.clone(), Arc::clone(&packets));
-        let why = "the thread of the sound panicked; standard error says why".to_owned();
-        let guard = OnPanic::tell(ended, Ended::Stream { id: wanted.id, why });
+        let counter = Arc::clone(&packets);
         let sink = move |opus: &[u8]| {
             // It belongs to the thread.
             let _guard = &guard;
-            let packetized = packetizer.packetize(opus, &mut |datagram: &[u8]| {
-                if let Err(error) = send_audio(&socket, &route, datagram) {
-                    tracing::debug!(%error, "a packet of sound was not sent");
-                }
-            });
-            match packetized {
+            match sender.send(opus) {
                 Ok(()) => drop(counter.fetch_add(1, Ordering::Relaxed)),
                 Err(error) => tracing::warn!(%error, "a packet of sound was not made"),
             }

@@ -2,7 +2,6 @@
 //! beside it, and what control has to say to them.
 
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
@@ -10,25 +9,20 @@ use std::thread::JoinHandle;
 use std::time::Instant;
 
 use punktfunk_core::gamestream::control::FecStatus;
-use punktfunk_core::gamestream::http::codec_mode;
-use punktfunk_core::gamestream::sdp::{Codec, StreamConfig};
 use punktfunk_core::gamestream::video::Policy;
+use punktfunk_core::time::Time;
 use punktfunk_seat_ipc::host::Frame;
 
-use super::budget::Budget;
-use super::encoding::{Encoding, Ends, Output, Rates};
+use super::config::Config;
+use super::encoding::{Encoding, Ends, Output};
+use super::link::Link;
 use super::mender::{Fault, Mender};
-use super::messages::{Ended, Requests, Wanted};
+use super::messages::{Ended, OnPanic, Requests};
 use super::slots::{Latest, Supersede};
-use super::sound::Sound;
-use super::stats::{Stats, count, read};
-use super::{LaunchError, Mode, OpenControl, SessionId, StreamInfo};
+use super::sound::{self, Sound};
+use super::stats::{Stats, count, monotonic_us, read};
+use super::{LaunchError, Mode, OpenControl, Reason, SessionId, StreamInfo, Voice};
 use crate::encode;
-use crate::send::{MediaPorts, StreamRoute, VideoConfig, VideoSender};
-
-/// Rate control buffer, in frames of the average size. A key frame may then take
-/// three times the wire of an ordinary frame: sharp enough to read, gone in 50 ms.
-const BUFFER_FRAMES: f32 = 3.0;
 
 /// How streams are made.
 #[derive(Clone, Debug)]
@@ -52,8 +46,20 @@ impl Supersede for Frame {
     }
 }
 
+/// What a stream is made from.
+pub(super) struct Wanted {
+    pub id: SessionId,
+    /// The name the owner gave the client.
+    pub client_name: String,
+    pub config: Config,
+    pub link: Link,
+    pub sound: sound::Wanted,
+}
+
 pub(super) struct Stream {
-    wanted: Wanted,
+    id: SessionId,
+    config: Config,
+    link: Arc<Link>,
     slot: Arc<Latest<Frame>>,
     requests: Arc<Requests>,
     stats: Arc<Stats>,
@@ -68,88 +74,76 @@ impl Stream {
     pub fn start(
         settings: &StreamSettings,
         wanted: Wanted,
-        ports: &MediaPorts,
-        remote: Option<PathBuf>,
         ended: Sender<Ended>,
     ) -> Result<Self, LaunchError> {
-        let config = &wanted.config;
-        supported(config, settings.codec_modes.load(Ordering::Relaxed))?;
-        if config.qos {
-            wanted.route.mark();
-        }
-        let sound = Sound::start(&wanted, ports, remote, &ended);
-        let budget = Budget::new(config, sound.bitrate());
-        let bitrate = budget.video(settings.parity.base);
-        let stats = Arc::new(Stats::default());
-        let wish = encode::Config {
-            codec: config.codec,
-            ten_bit: config.ten_bit,
-            chroma_444: config.chroma_444,
-            width: config.width,
-            height: config.height,
-            fps: config.fps,
-            bitrate_bps: bitrate,
-            slices: config.slices,
-            color_space: config.color_space,
-            full_range: config.full_range,
-            buffer_frames: BUFFER_FRAMES,
-            backend: settings.encoder,
+        let Wanted { id, client_name, config, link, sound } = wanted;
+        // From here on the link is closed however this ends.
+        let mut stream = Self {
+            id,
+            config,
+            link: Arc::new(link),
+            slot: Arc::default(),
+            requests: Arc::default(),
+            stats: Arc::default(),
+            started: Instant::now(),
+            encode: None,
+            sound: None,
         };
-        let mut mender = Mender::new(wish, settings.fault);
+        let (config, link) = (&stream.config, &stream.link);
+        config.kind.supported(settings.codec_modes.load(Ordering::Relaxed))?;
+        let why = "the thread of the sound panicked; standard error says why".to_owned();
+        let guard = OnPanic::tell(&ended, Ended::Stream { id, why });
+        let sound = Sound::start(config.sound, sound, link, guard);
+        let rates = link.rates(settings, config, sound.bitrate(), Time(monotonic_us()));
+        let mut mender = Mender::new(config.wish(rates.bitrate(), settings.encoder), settings.fault);
         let encoder = mender
             .open()
             .map_err(|error| LaunchError::Failed(format!("no encoder could be opened: {error}")))?;
         tracing::info!(
-            session = wanted.id.0,
-            client = %wanted.request.client_name,
-            mode = %format_args!("{}x{}@{}", config.width, config.height, config.fps),
+            session = id.0,
+            client = %client_name,
+            mode = %config.mode,
             encoder = ?encoder.describe(),
-            kbps = bitrate / 1000,
-            packet = config.packet_size,
-            encrypted_video = config.encrypt_video,
-            encrypted_audio = config.encrypt_audio,
+            kbps = rates.bitrate() / 1000,
+            %link,
             "streaming"
         );
-        let sender = sender(settings, &wanted, ports)?;
-        let slot = Arc::new(Latest::default());
-        let requests = Arc::new(Requests::default());
+        let sender = link.video(settings, config)?;
         let ends = Ends {
-            slot: Arc::clone(&slot),
-            requests: Arc::clone(&requests),
+            slot: Arc::clone(&stream.slot),
+            requests: Arc::clone(&stream.requests),
+            link: Arc::clone(link),
             sound_packets: sound.packets(),
             ended,
         };
-        let rates = Rates { budget, policy: settings.parity };
-        let output = Output::new(sender, Arc::clone(&stats));
-        let encoding = Encoding::new(&wanted, ends, (mender, encoder), rates, output);
-        let encode = std::thread::Builder::new()
-            .name("punktfunk-encode".into())
-            .spawn(move || encoding.run())
-            .map_err(|error| {
-                LaunchError::Failed(format!("the encode thread could not be started: {error}"))
-            })?;
-        Ok(Self {
-            wanted,
-            slot,
-            requests,
-            stats,
-            started: Instant::now(),
-            encode: Some(encode),
-            sound: Some(sound),
-        })
+        let output = Output::new(sender, Arc::clone(&stream.stats));
+        let encoding = Encoding::new(id, config.mode, ends, (mender, encoder), rates, output);
+        let thread = std::thread::Builder::new().name("punktfunk-encode".into());
+        stream.sound = Some(sound);
+        stream.encode = Some(thread.spawn(move || encoding.run()).map_err(|error| {
+            LaunchError::Failed(format!("the encode thread could not be started: {error}"))
+        })?);
+        Ok(stream)
     }
 
     pub fn id(&self) -> SessionId {
-        self.wanted.id
+        self.id
     }
 
-    pub fn control(&self) -> OpenControl {
-        let v2 = self.wanted.config.control_v2;
-        OpenControl { id: self.id(), key: self.wanted.request.key, v2, hdr: None }
+    /// Whom the client hears.
+    pub fn voice(&self) -> Arc<dyn Voice> {
+        Arc::clone(self.link.voice())
     }
 
-    pub fn route(&self) -> &StreamRoute {
-        &self.wanted.route
+    /// Tells the client that this ends.
+    pub fn say_goodbye(&self, reason: Reason) {
+        self.link.voice().end(self.id, reason);
+    }
+
+    /// The control connection with this connect data, or from this address, belongs
+    /// here; with the data it is surer.
+    pub fn control(&self, connect_data: u32, peer: IpAddr) -> Option<(bool, OpenControl)> {
+        self.link.control(self.id, connect_data, peer)
     }
 
     pub fn slot(&self) -> Arc<Latest<Frame>> {
@@ -157,28 +151,11 @@ impl Stream {
     }
 
     pub fn mode(&self) -> Mode {
-        let config = &self.wanted.config;
-        Mode { width: config.width, height: config.height, fps: config.fps }
+        self.config.mode
     }
 
     pub fn info(&self) -> StreamInfo {
-        let (mode, codec) = (self.mode(), codec_name(self.wanted.config.codec));
-        StreamInfo { mode, codec, age: self.started.elapsed() }
-    }
-
-    /// True when a control connection with this connect data, or from this address
-    /// when the client sends none, belongs here.
-    pub fn owns_control(&self, connect_data: u32, peer: IpAddr) -> bool {
-        if self.wanted.config.ping_payload {
-            connect_data == self.wanted.connect_data
-        } else {
-            peer == self.wanted.request.peer
-        }
-    }
-
-    /// True when the client names itself by the connect data, not by its address.
-    pub fn is_named(&self) -> bool {
-        self.wanted.config.ping_payload
+        StreamInfo { mode: self.mode(), codec: self.config.kind.name(), age: self.started.elapsed() }
     }
 
     /// The next access unit shall be an IDR frame, at once.
@@ -214,7 +191,7 @@ impl Stream {
         let seconds = self.started.elapsed().as_secs_f64();
         let fps = read(&self.stats.encoded) as f64 / seconds.max(f64::EPSILON);
         tracing::info!(
-            session = self.wanted.id.0,
+            session = self.id.0,
             why,
             seconds = %format_args!("{seconds:.1}"),
             fps = %format_args!("{fps:.1}"),
@@ -226,7 +203,7 @@ impl Stream {
 
     fn end(&mut self) {
         self.slot.close();
-        self.wanted.route.close();
+        self.link.close();
         self.sound = None;
         if let Some(encode) = self.encode.take()
             && encode.join().is_err()
@@ -239,70 +216,5 @@ impl Stream {
 impl Drop for Stream {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-/// Packetizer and paced sender, as the client settled them.
-fn sender(
-    settings: &StreamSettings,
-    wanted: &Wanted,
-    ports: &MediaPorts,
-) -> Result<VideoSender, LaunchError> {
-    let config = &wanted.config;
-    let video = VideoConfig {
-        codec: config.codec,
-        packet_size: config.packet_size,
-        fec_percentage: settings.parity.base,
-        min_parity: config.min_parity,
-        key: config.encrypt_video.then_some(wanted.request.key),
-        bitrate_bps: u64::from(config.bitrate_kbps) * 1000,
-        fps: config.fps,
-        drop_percent: settings.drop_percent,
-    };
-    VideoSender::start(&video, ports, &wanted.route)
-        .map_err(|error| LaunchError::Failed(format!("the video sender could not be started: {error}")))
-}
-
-const fn codec_name(codec: Codec) -> &'static str {
-    match codec {
-        Codec::H264 => "H.264",
-        Codec::Hevc => "HEVC",
-        Codec::Av1 => "AV1",
-    }
-}
-
-/// Refuses what this host does not announce.
-fn supported(config: &StreamConfig, codec_modes: u32) -> Result<(), LaunchError> {
-    let refuse = |what: &str| Err(LaunchError::Failed(format!("this host does not offer {what}")));
-    let bit = codec_mode::bit(config.codec, config.ten_bit, config.chroma_444);
-    if bit.is_none_or(|bit| codec_modes & bit == 0) {
-        let name = codec_name(config.codec);
-        let depth = if config.ten_bit { " with 10 bits" } else { "" };
-        let chroma = if config.chroma_444 { " in 4:4:4" } else { "" };
-        return refuse(&format!("{name}{depth}{chroma}: choose another codec in the client"));
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settled(change: impl FnOnce(&mut StreamConfig)) -> StreamConfig {
-        let mut config = StreamConfig::from_announce(b"a=x-ss-general.encryptionEnabled:1 \r\n").unwrap();
-        change(&mut config);
-        config
-    }
-
-    #[test]
-    fn what_is_not_announced_is_refused_with_its_name() {
-        let h264 = codec_mode::H264;
-        assert!(supported(&settled(|_| ()), h264).is_ok());
-        let hevc = settled(|c| (c.codec, c.ten_bit) = (Codec::Hevc, true));
-        assert!(supported(&hevc, h264 | codec_mode::HEVC).unwrap_err().to_string().contains("HEVC with 10"));
-        assert!(supported(&hevc, codec_mode::HEVC_MAIN10).is_ok());
-        assert!(supported(&settled(|c| c.ten_bit = true), u32::MAX).is_err());
-        assert!(supported(&settled(|c| c.chroma_444 = true), h264).is_err());
-        assert!(supported(&settled(|c| c.control_v2 = false), h264).is_ok(), "old clients are served");
     }
 }

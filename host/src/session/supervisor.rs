@@ -14,16 +14,18 @@ use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
-use punktfunk_core::gamestream::control::REASON_GRACEFUL;
 use punktfunk_core::gamestream::sdp::StreamConfig;
 
+use super::config::Config;
 use super::keys::{self, KeyLedger};
-use super::messages::{Ended, Wanted};
+use super::link::{GameStreamLink, Link};
+use super::messages::Ended;
 use super::running::{Running, SeatSettings, Surroundings};
-use super::stream::{Stream, StreamSettings};
+use super::sound;
+use super::stream::{Stream, StreamSettings, Wanted};
 use super::table::{Occupied, PENDING_TIMEOUT, Place, Rules, Table, Waiting};
 use super::{
-    ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, SeatInfo, SessionId,
+    ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, Reason, SeatInfo, SessionId,
     Supervisor, Voice, endings,
 };
 use crate::config::{App, Apps};
@@ -44,10 +46,18 @@ pub struct Settings {
     pub stream: StreamSettings,
 }
 
+/// What sessions of GameStream clients need besides.
+#[derive(Clone)]
+pub struct GameStream {
+    /// The ports that their media leave from.
+    pub ports: Arc<MediaPorts>,
+    /// Their control channel.
+    pub voice: Arc<dyn Voice>,
+}
+
 pub(super) struct Shared {
     pub settings: Settings,
-    pub ports: MediaPorts,
-    pub voice: Arc<dyn Voice>,
+    gamestream: Option<GameStream>,
     ledger: Box<dyn KeyLedger>,
     table: Mutex<Table>,
     /// Held while anything streams.
@@ -61,20 +71,18 @@ pub struct Sessions {
 }
 
 impl Sessions {
-    /// Takes the media ports, the way to speak to clients and the memory of their
+    /// Takes what GameStream needs, if that is served, and the memory of the clients'
     /// keys; finds the seats that an earlier host left running; starts watching.
     /// Does not wait for those seats.
     pub fn start(
         settings: Settings,
-        ports: MediaPorts,
-        voice: Box<dyn Voice>,
+        gamestream: Option<GameStream>,
         ledger: Box<dyn KeyLedger>,
     ) -> std::io::Result<Arc<Self>> {
         let (ended, endings) = channel();
         let shared = Arc::new(Shared {
             settings,
-            ports,
-            voice: voice.into(),
+            gamestream,
             ledger,
             table: Mutex::default(),
             awake: Mutex::default(),
@@ -107,7 +115,7 @@ impl Sessions {
             for place in &places {
                 scope.spawn(|| {
                     let _one = lock(&place.operation);
-                    shared.end_seat(place, "the host stops", REASON_GRACEFUL);
+                    shared.end_seat(place, "the host stops", Reason::HostStopping);
                 });
             }
         });
@@ -165,11 +173,19 @@ impl Shared {
     }
 
     fn surroundings(&self, place: &Place) -> Surroundings {
-        Surroundings { id: place.id, ended: self.ended.clone(), voice: Arc::clone(&self.voice) }
+        Surroundings { id: place.id, ended: self.ended.clone() }
+    }
+
+    /// What GameStream needs, or why there is none.
+    fn gamestream(&self) -> Result<&GameStream, LaunchError> {
+        let why = "GameStream is not served by this host";
+        self.gamestream.as_ref().ok_or_else(|| LaunchError::Failed(why.into()))
     }
 
     pub fn forget(&self, waiting: Vec<Waiting>) {
-        waiting.iter().for_each(|waiting| self.ports.forget(&waiting.route));
+        if let Some(gamestream) = &self.gamestream {
+            waiting.iter().for_each(|waiting| gamestream.ports.forget(&waiting.route));
+        }
     }
 
     /// Keeps the machine awake exactly while something streams.
@@ -225,7 +241,7 @@ impl Shared {
             ping_payload,
             connect_data,
         };
-        let route = self.ports.route(ping_payload, request.peer);
+        let route = self.gamestream()?.ports.route(ping_payload, request.peer);
         let (since, seat, client) = (Instant::now(), place.id, request.client);
         // A client has one launch at a time: its newest.
         let old = table.waiting.extract_if(.., |w| w.request.client == client || w.seat == seat).collect();
@@ -249,7 +265,7 @@ impl Supervisor for Sessions {
         let _one = lock(&place.operation);
         let started = shared.start_app(&place, app, request);
         if started.is_err() {
-            shared.end_seat(&place, "it could not be started", REASON_GRACEFUL);
+            shared.end_seat(&place, "it could not be started", Reason::Quit);
         }
         started
     }
@@ -274,7 +290,7 @@ impl Supervisor for Sessions {
         running.belongs_to(client);
         // The same client is back before its old connection timed out.
         if let Some(stream) = stream {
-            shared.voice.end(stream.id(), REASON_GRACEFUL);
+            stream.say_goodbye(Reason::Replaced);
             running.hide();
             shared.finish(stream, "the client came back");
         }
@@ -287,7 +303,7 @@ impl Supervisor for Sessions {
         let _one = lock(&place.operation);
         if shared.still(&place, client) {
             tracing::info!(%client, app = place.title, "quit");
-            shared.end_seat(&place, "the client quit", REASON_GRACEFUL);
+            shared.end_seat(&place, "the client quit", Reason::Quit);
         }
         Ok(())
     }
@@ -305,7 +321,7 @@ impl Supervisor for Sessions {
             let _one = lock(&place.operation);
             let theirs = shared.table().seat(place.id).is_some_and(|seat| seat.client == client);
             if theirs {
-                shared.end_seat(&place, "the client was revoked", REASON_GRACEFUL);
+                shared.end_seat(&place, "the client was revoked", Reason::Revoked);
             }
         }
     }
@@ -341,7 +357,7 @@ impl Supervisor for Sessions {
         let Some(place) = place else { return };
         let _one = lock(&place.operation);
         // It may have ended meanwhile, which is as well.
-        shared.end_seat(&place, "the owner ended it", REASON_GRACEFUL);
+        shared.end_seat(&place, "the owner ended it", Reason::Quit);
     }
 
     fn pending(&self) -> Vec<Pending> {
@@ -368,18 +384,22 @@ impl Supervisor for Sessions {
                 _ => return Err(LaunchError::NothingToResume),
             }
         };
-        let route = waiting.route.clone();
+        let Waiting { pending, request, route, .. } = waiting;
         let wanted = Wanted {
             id,
-            config,
-            request: waiting.request,
-            connect_data: waiting.pending.connect_data,
-            route: waiting.route,
+            client_name: request.client_name.clone(),
+            config: Config::from(&config),
+            sound: sound::Wanted { remote: running.sound(), play_locally: request.play_locally },
+            link: Link::GameStream(GameStreamLink {
+                gamestream: shared.gamestream()?.clone(),
+                settled: config,
+                connect_data: pending.connect_data,
+                request,
+                route,
+            }),
         };
-        let ended = shared.ended.clone();
-        let stream = Stream::start(&shared.settings.stream, wanted, &shared.ports, running.sound(), ended)
-            .inspect_err(|_| shared.ports.forget(&route))?;
-        if let Err(error) = running.show(id, stream.mode(), stream.slot()) {
+        let stream = Stream::start(&shared.settings.stream, wanted, shared.ended.clone())?;
+        if let Err(error) = running.show(&stream) {
             shared.finish(stream, "the screen does not answer");
             return Err(error);
         }

@@ -179,9 +179,9 @@ impl Table {
     /// the newest of its streams.
     pub fn open_control(&self, connect_data: u32, peer: SocketAddr) -> Option<OpenControl> {
         let streams = self.seats.iter().filter_map(|seat| seat.stream.as_ref());
-        let owned = streams.filter(|stream| stream.owns_control(connect_data, peer.ip()));
+        let owned = streams.filter_map(|stream| stream.control(connect_data, peer.ip()));
         // Named ones first: an address says less than a number.
-        owned.max_by_key(|stream| (stream.is_named(), stream.id())).map(Stream::control)
+        owned.max_by_key(|(named, control)| (*named, control.id)).map(|(_, control)| control)
     }
 
     /// Launches whose RTSP never came.

@@ -1,0 +1,104 @@
+//! What a stream may spend of the user's bitrate on what, from frame to frame.
+
+use punktfunk_core::gamestream::control::FecStatus;
+use punktfunk_core::gamestream::video::{Parity, Policy};
+use punktfunk_core::time::Time;
+
+use crate::send::Video;
+
+/// The encoder follows the parity in steps of so many percent: some encoders need a
+/// key frame for it.
+const BITRATE_STEP: u8 = 5;
+
+/// The user's bitrate, and what sound takes of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    whole_bps: u64,
+    sound_bps: u64,
+}
+
+impl Budget {
+    pub fn new(bitrate_kbps: u32, sound_bps: u64) -> Self {
+        Self { whole_bps: u64::from(bitrate_kbps) * 1000, sound_bps }
+    }
+
+    /// What the encoder may spend when pictures get so much parity: the rest goes to
+    /// parity, sound and headers (sheet, section 6.2, `configuredBitrateKbps`).
+    pub fn video(&self, fec_percentage: u8) -> u64 {
+        let mut video = self.whole_bps * (100 - u64::from(fec_percentage.min(90))) / 100;
+        video -= self.sound_bps.min(video / 5);
+        video -= 500_000.min(video / 10);
+        video.max(100_000)
+    }
+}
+
+/// What the encoder may spend, and who says so.
+pub(super) enum Rates {
+    /// The bitrate is fixed, and the share of the parity follows the client's reports.
+    GameStream {
+        /// Of the user.
+        budget: Budget,
+        /// Of the frames to come.
+        parity: Parity,
+        /// The percentage that the encoder's bitrate leaves room for.
+        room: u8,
+    },
+}
+
+impl Rates {
+    /// Of a GameStream client.
+    pub fn gamestream(budget: Budget, policy: Policy, now: Time) -> Self {
+        Self::GameStream { budget, parity: Parity::new(policy, now), room: policy.base }
+    }
+
+    /// Bits a second for the encoder.
+    pub fn bitrate(&self) -> u64 {
+        match self {
+            Self::GameStream { budget, room, .. } => budget.video(*room),
+        }
+    }
+
+    /// The client told how close a damaged block was to being lost.
+    pub fn report(&mut self, now: Time, status: &FecStatus) {
+        match self {
+            Self::GameStream { parity, .. } => parity.report(now, status),
+        }
+    }
+
+    /// The client lost a frame.
+    pub fn lost(&mut self, now: Time) {
+        match self {
+            Self::GameStream { parity, .. } => parity.lost(now),
+        }
+    }
+
+    /// Has the sender follow. True when the encoder has to, too.
+    pub fn follow(&mut self, now: Time, sender: &mut Video) -> bool {
+        match self {
+            Self::GameStream { parity, room, .. } => {
+                let percentage = parity.percentage(now);
+                sender.set_fec_percentage(percentage);
+                let settled = percentage == parity.policy().base && percentage != *room;
+                let follows = settled || percentage.abs_diff(*room) >= BITRATE_STEP;
+                if follows {
+                    *room = percentage;
+                    tracing::debug!(percentage, "error correction follows the network");
+                }
+                follows
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_encoder_gets_what_parity_and_sound_leave() {
+        let budget = Budget::new;
+        assert_eq!(budget(20_000, 96_000).video(20), 15_404_000);
+        assert_eq!(budget(20_000, 96_000).video(50), 9_404_000);
+        assert_eq!(budget(500, 512_000).video(20), 288_000);
+    }
+}
