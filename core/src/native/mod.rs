@@ -1,3 +1,5 @@
 //! punktfunk/1 (`docs/protocol/punktfunk-1.md`): messages, keys, media and pairing as
 //! machines without sockets or a clock. The host's and the client's side share what is
 //! on the wire and nothing else.
+
+pub mod flow;
