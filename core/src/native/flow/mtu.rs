@@ -196,10 +196,16 @@ mod tests {
 
     #[test]
     fn usual_paths_are_found() {
-        for (path, limit) in [(1472, 9000), (1452, 9000), (8900, 9000), (9000, 9000), (1200, 9000), (1400, 1400)] {
+        for (path, limit) in
+            [(1472, 9000), (1452, 9000), (8900, 9000), (9000, 9000), (1200, 9000), (1400, 1400)]
+        {
             let mut search = PathMtu::new(LEAST, limit);
             let probes = play(&mut search, Time(0), 30, path);
-            assert!(search.size() <= path && search.size() + CLOSE >= path.min(limit), "{path}: {}", search.size());
+            assert!(
+                search.size() <= path && search.size() + CLOSE >= path.min(limit),
+                "{path}: {}",
+                search.size()
+            );
             assert!(probes <= 60, "{probes}");
             assert_eq!(play(&mut search, Time(30_000_000), 60, path), 0, "found is found");
         }
