@@ -124,6 +124,16 @@ impl RecvBatch {
         })
     }
 
+    /// What arrived, as [`iter`](Self::iter), to be changed in place, as by those who open
+    /// sealed datagrams. Empty datagrams are left out.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (&mut [u8], SocketAddr, Option<IpAddr>)> {
+        self.slots[..self.filled].iter().zip(self.bytes.chunks_mut(self.stride)).flat_map(|(slot, bytes)| {
+            let segment = if slot.segment == 0 { slot.len } else { slot.segment }.max(1);
+            let from = (slot.from, slot.local);
+            bytes[..slot.len].chunks_mut(segment).map(move |datagram| (datagram, from.0, from.1))
+        })
+    }
+
     pub(crate) fn count(&self) -> usize {
         self.slots[..self.filled]
             .iter()
@@ -158,5 +168,8 @@ mod tests {
         let got: Vec<&[u8]> = batch.iter().map(|(bytes, _, _)| bytes).collect();
         assert_eq!(got, [b"aa".as_slice(), b"bb", b"c"]);
         assert_eq!(batch.count(), 3);
+        batch.iter_mut().for_each(|(datagram, _, _)| datagram[0] = b'x');
+        let got: Vec<&[u8]> = batch.iter().map(|(bytes, _, _)| bytes).collect();
+        assert_eq!(got, [b"xa".as_slice(), b"xb", b"x"]);
     }
 }

@@ -57,11 +57,22 @@ pub struct UdpOptions {
     /// Take datagrams glued together by the kernel; receive into
     /// [`RecvBatch::coalesced`] then, shorter buffers would discard them.
     pub gro: bool,
+    /// Never fragment, and do not believe what the path's routers say about packet
+    /// sizes: for those who probe the path themselves. What is too large for the
+    /// interface is refused by the kernel, what is too large for the path vanishes.
+    pub whole: bool,
 }
 
 impl Default for UdpOptions {
     fn default() -> Self {
-        Self { path: SendPath::Gso, send_buffer: 4 << 20, receive_buffer: 4 << 20, dscp: None, gro: false }
+        Self {
+            path: SendPath::Gso,
+            send_buffer: 4 << 20,
+            receive_buffer: 4 << 20,
+            dscp: None,
+            gro: false,
+            whole: false,
+        }
     }
 }
 
@@ -138,6 +149,9 @@ impl UdpTransport {
         if options.gro {
             sys::set_option(fd, libc::SOL_UDP, libc::UDP_GRO, 1).map_err(setup("coalesce datagrams"))?;
         }
+        if options.whole {
+            keep_whole(fd, v6).map_err(setup("forbid fragments"))?;
+        }
         buffer(fd, options.send_buffer, libc::SO_SNDBUFFORCE, libc::SO_SNDBUF);
         buffer(fd, options.receive_buffer, libc::SO_RCVBUFFORCE, libc::SO_RCVBUF);
         if let Some(dscp) = options.dscp {
@@ -150,6 +164,35 @@ impl UdpTransport {
     /// The address it is bound to; with port 0 asked for, the port chosen.
     pub fn local_addr(&self) -> SocketAddr {
         self.local
+    }
+
+    /// Whether the socket is an IPv6 one (which may speak IPv4 as well).
+    pub fn is_ipv6(&self) -> bool {
+        self.v6
+    }
+
+    /// Sends what the kernel takes at once and waits for nothing; how many datagrams
+    /// that were. For protocols that repeat what was lost.
+    ///
+    /// # Errors
+    /// [`Error::Family`]; [`Error::Send`] when the kernel refuses for another reason
+    /// than a full queue.
+    pub fn try_send(&self, datagrams: Datagrams<'_>, route: Route) -> Result<usize, Error> {
+        let name = Name::encode(route.to, self.v6).ok_or(Error::Family(route.to))?;
+        let (mut sent, mut rest) = (Sent::default(), datagrams);
+        while !rest.is_empty() {
+            sent.syscalls += 1;
+            match self.send_some(rest, self.path().max(SendPath::Many), &name, route) {
+                Ok(count) => {
+                    sent.datagrams += count;
+                    rest = rest.split_at(count).1;
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) if is_full(&error) => break,
+                Err(source) => return Err(Error::Send { sent, source }),
+            }
+        }
+        Ok(sent.datagrams)
     }
 
     /// How datagrams are handed to the kernel at present.
@@ -237,6 +280,15 @@ fn buffer(fd: BorrowedFd<'_>, wanted: usize, force: i32, ask: i32) {
             "socket buffer smaller than wanted; raise net.core.rmem_max and wmem_max"
         );
     }
+}
+
+fn keep_whole(fd: BorrowedFd<'_>, v6: bool) -> io::Result<()> {
+    // An IPv6 socket sends its IPv4 packets by the IPv4 option.
+    let v4 = sys::set_option(fd, libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE);
+    if !v6 {
+        return v4;
+    }
+    sys::set_option(fd, libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)
 }
 
 fn mark(fd: BorrowedFd<'_>, v6: bool, dscp: u8) {
