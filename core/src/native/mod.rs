@@ -3,3 +3,5 @@
 //! on the wire and nothing else.
 
 pub mod flow;
+pub mod keys;
+pub mod wire;
