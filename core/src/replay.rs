@@ -1,19 +1,23 @@
 //! A window over counters that arrive out of order: each is accepted once.
 
-/// How far behind the highest accepted counter another one may still be.
-pub const WINDOW: u64 = 1024;
-
-const WORDS: usize = 16;
-
-/// Remembers which of the last [`WINDOW`] counters were accepted.
-#[derive(Clone, Debug, Default)]
-pub struct ReplayWindow {
+/// Remembers which of the last 64 × `WORDS` counters were accepted.
+#[derive(Clone, Debug)]
+pub struct ReplayWindow<const WORDS: usize = 16> {
     /// One more than the highest accepted counter, 0 before the first.
     end: u64,
     seen: [u64; WORDS],
 }
 
-impl ReplayWindow {
+impl<const WORDS: usize> Default for ReplayWindow<WORDS> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const WORDS: usize> ReplayWindow<WORDS> {
+    /// How far behind the highest accepted counter another one may still be.
+    pub const LEN: u64 = 64 * WORDS as u64;
+
     /// A window that has accepted nothing.
     pub const fn new() -> Self {
         Self { end: 0, seen: [0; WORDS] }
@@ -29,8 +33,8 @@ impl ReplayWindow {
         if counter >= self.end {
             return true;
         }
-        let (word, bit) = place(counter);
-        self.end - counter <= WINDOW && self.seen[word] & bit == 0
+        let (word, bit) = Self::place(counter);
+        self.end - counter <= Self::LEN && self.seen[word] & bit == 0
     }
 
     /// Accepts `counter`; false when [`is_new`](Self::is_new) is.
@@ -40,26 +44,26 @@ impl ReplayWindow {
         }
         if counter >= self.end {
             let skipped = counter - self.end;
-            if skipped >= WINDOW {
+            if skipped >= Self::LEN {
                 self.seen = [0; WORDS];
             } else {
                 for forgotten in self.end..counter {
-                    let (word, bit) = place(forgotten);
+                    let (word, bit) = Self::place(forgotten);
                     self.seen[word] &= !bit;
                 }
             }
             self.end = counter.saturating_add(1);
         }
-        let (word, bit) = place(counter);
+        let (word, bit) = Self::place(counter);
         self.seen[word] |= bit;
         true
     }
-}
 
-/// Which word and which bit of it stand for `counter`.
-fn place(counter: u64) -> (usize, u64) {
-    let bit = counter % WINDOW;
-    (usize::try_from(bit / 64).unwrap_or(0), 1 << (bit % 64))
+    /// Which word and which bit of it stand for `counter`.
+    fn place(counter: u64) -> (usize, u64) {
+        let bit = counter % Self::LEN;
+        (usize::try_from(bit / 64).unwrap_or(0), 1 << (bit % 64))
+    }
 }
 
 #[cfg(test)]
@@ -70,13 +74,15 @@ mod tests {
 
     use super::*;
 
+    type Window = ReplayWindow;
+
     #[test]
     fn what_is_older_than_the_window_is_refused() {
-        let mut window = ReplayWindow::new();
+        let mut window = Window::new();
         assert!(window.accept(5000));
-        assert!(!window.accept(5000 - WINDOW));
-        assert!(window.accept(5001 - WINDOW));
-        assert!(!window.accept(5001 - WINDOW));
+        assert!(!window.accept(5000 - Window::LEN));
+        assert!(window.accept(5001 - Window::LEN));
+        assert!(!window.accept(5001 - Window::LEN));
     }
 
     proptest! {
@@ -84,10 +90,10 @@ mod tests {
         fn every_counter_is_accepted_at_most_once_and_at_least_when_recent(
             counters in proptest::collection::vec(0u64..4000, 1..400),
         ) {
-            let mut window = ReplayWindow::new();
+            let mut window = Window::new();
             let mut accepted = HashSet::new();
             for counter in counters {
-                let recent = counter + WINDOW >= window.end();
+                let recent = counter + Window::LEN >= window.end();
                 let fresh = window.accept(counter);
                 prop_assert_eq!(fresh, recent && accepted.insert(counter));
             }

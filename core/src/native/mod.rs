@@ -4,4 +4,5 @@
 
 pub mod flow;
 pub mod keys;
+pub mod media;
 pub mod wire;
