@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use punktfunk_host::session::{ClientId, KeyLedger as _};
-use punktfunk_host::store::{Store, StoreError, UsedKeys, find};
+use punktfunk_host::store::{Access, Client, Protocol, Store, StoreError, UsedKeys, find};
 use support::Dir;
 
 fn mode(path: &Path) -> u32 {
@@ -58,6 +58,77 @@ fn paired_clients_outlive_the_process() {
 }
 
 #[test]
+fn the_list_of_an_older_version_is_read_and_written_anew_only_when_it_changes() {
+    let dir = Dir::new();
+    drop(Store::open(dir.path()).unwrap());
+    let path = dir.path().join("clients.json");
+    let fingerprint = punktfunk_core::bytes::to_hex(&punktfunk_core::crypto::sha256(&[b"old"]));
+    let old = format!(
+        r#"{{"version":1,"clients":[{{"name":"tv","fingerprint":"{fingerprint}","certificate":"6f6c64","added":7}}]}}"#
+    );
+    std::fs::write(&path, &old).unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let tv = &store.clients()[0];
+    assert_eq!((tv.name.as_str(), tv.protocol, tv.access), ("tv", Protocol::GameStream, Access::ALL));
+    assert_eq!((tv.added, tv.expires, tv.seen), (7, None, None));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), old, "reading changes nothing");
+    store.pair_native(ClientId([5; 32]), "deck", Access::PLAY, None).unwrap();
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert!(text.contains("\"version\": 2"), "{text}");
+    assert_eq!(Store::open(dir.path()).unwrap().clients(), store.clients());
+}
+
+#[test]
+fn what_a_native_client_may_do_is_kept() {
+    let dir = Dir::new();
+    let store = Store::open(dir.path()).unwrap();
+    let id = ClientId([5; 32]);
+    let deck = store.pair_native(id, "deck\n", Access::PLAY, None).unwrap();
+    assert_eq!((deck.name.as_str(), deck.certificate.len()), ("deck", 0));
+    assert_eq!(store.client(id).unwrap(), deck);
+    let view = store.set_access(id, Access::VIEW).unwrap().unwrap();
+    assert_eq!(view, Client { access: Access::VIEW, ..deck });
+    store.note_seen(id).unwrap();
+    let seen = store.client(id).unwrap().seen;
+    assert!(seen >= Some(view.added));
+    let before = std::fs::metadata(dir.path().join("clients.json")).unwrap().modified().unwrap();
+    store.note_seen(id).unwrap();
+    let after = std::fs::metadata(dir.path().join("clients.json")).unwrap().modified().unwrap();
+    assert_eq!(before, after, "noted once a minute");
+    assert_eq!(Store::open(dir.path()).unwrap().clients(), [Client { seen, ..view }]);
+    assert_eq!(store.set_access(ClientId([6; 32]), Access::ALL).unwrap(), None);
+}
+
+#[test]
+fn who_expired_is_not_trusted_and_still_listed() {
+    let dir = Dir::new();
+    let store = Store::open(dir.path()).unwrap();
+    let tv = store.pair(b"certificate", "tv").unwrap();
+    let far = tv.added + 1_000_000;
+    store.set_expiry(tv.id, Some(far)).unwrap();
+    assert!(store.client(tv.id).is_some());
+    assert_eq!(store.next_expiry(), Some(far));
+    store.set_expiry(tv.id, Some(tv.added)).unwrap();
+    assert_eq!(store.client(tv.id), None);
+    assert_eq!((store.next_expiry(), store.clients().len()), (None, 1));
+    assert_eq!(Store::open(dir.path()).unwrap().client(tv.id), None);
+    store.set_expiry(tv.id, None).unwrap();
+    assert!(store.client(tv.id).is_some(), "the owner changed their mind");
+}
+
+#[test]
+fn native_clients_know_the_host_by_a_key_of_its_own() {
+    let dir = Dir::new();
+    let first = Store::open(dir.path()).unwrap();
+    assert_eq!(mode(&dir.path().join("native-identity.json")), 0o600);
+    let again = Store::open(dir.path()).unwrap();
+    assert_eq!(again.native_identity().hash(), first.native_identity().hash());
+    assert!(!format!("{:?}", again.native_identity()).contains("PRIVATE"));
+    let other = Store::open(&dir.path().join("other")).unwrap();
+    assert_ne!(other.native_identity().hash(), first.native_identity().hash());
+}
+
+#[test]
 fn pairing_again_renames_and_does_not_double() {
     let dir = Dir::new();
     let store = Store::open(dir.path()).unwrap();
@@ -74,6 +145,14 @@ fn what_is_newer_or_damaged_is_refused_and_left_alone() {
         ("identity.json", "", false),
         ("identity.json", r#"{"version": 1}"#, false),
         ("identity.json", r#"{"version":1,"unique_id":"x","certificate":"x","key":"x"}"#, false),
+        ("native-identity.json", r#"{"version": 2}"#, true),
+        ("native-identity.json", r#"{"version":1,"certificate":"x","key":"x"}"#, false),
+        ("clients.json", r#"{"version": 3, "clients": []}"#, true),
+        (
+            "clients.json",
+            r#"{"version":2,"clients":[{"name":"x","fingerprint":"00","protocol":"native","added":0,"access":1}]}"#,
+            false,
+        ),
         ("clients.json", "{", false),
         ("clients.json", r#"{"clients": []}"#, false),
         ("clients.json", r#"{"version": 0, "clients": []}"#, false),

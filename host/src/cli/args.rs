@@ -11,8 +11,10 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
     version,
     about = "Streams this machine to its paired clients",
     after_help = "Examples:\n  \
-        punktfunk-host serve --gamestream     serve Moonlight clients\n  \
-        punktfunk-host pair                   enter the PIN that a client shows\n  \
+        punktfunk-host serve                  serve punktfunk clients\n  \
+        punktfunk-host serve --gamestream     serve Moonlight clients, too\n  \
+        punktfunk-host pair --native          let a punktfunk client pair: shows PIN and QR code\n  \
+        punktfunk-host pair                   enter the PIN that Moonlight shows\n  \
         punktfunk-host clients revoke tv      forget a client and end its stream\n\n\
         Configuration: /etc/punktfunk/punktfunk.toml, or ~/.config/punktfunk/punktfunk.toml for\n\
         a user. All commands of one host take the same --port, --state and --config."
@@ -28,26 +30,43 @@ pub struct Args {
 pub enum Command {
     /// Run the host until it is stopped
     #[command(after_help = "Examples:\n  \
-        punktfunk-host serve --gamestream\n  \
+        punktfunk-host serve\n  \
         punktfunk-host serve --gamestream --port 48989    a second host on this machine\n\n\
-        Ports, by their distance from the base: TCP -5 (HTTPS), 0 (HTTP), +21 (RTSP);\n\
-        UDP +9 (video), +10 (control), +11 (audio). Started as root it runs as the user punktfunk.")]
+        Ports: UDP 9777 (punktfunk/1), as far from there as the base from 47989. With --gamestream,\n\
+        by their distance from the base: TCP -5 (HTTPS), 0 (HTTP), +21 (RTSP); UDP +9 (video),\n\
+        +10 (control), +11 (audio). Started as root it runs as the user punktfunk.")]
     Serve {
-        /// Serve GameStream clients such as Moonlight
+        /// Serve GameStream clients such as Moonlight, too
         #[arg(long)]
         gamestream: bool,
+        /// UDP port of punktfunk/1 [default: the configuration's, else 9777 moved with the base]
+        #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
+        native_port: Option<u16>,
         /// Which host.
         #[command(flatten)]
         places: Places,
     },
-    /// Enter the PIN that a client shows
+    /// Pair a client: enter the PIN that Moonlight shows, or let a punktfunk client pair
     #[command(after_help = "Examples:\n  \
-        punktfunk-host pair                          wait for a client, ask for its PIN\n  \
+        punktfunk-host pair --native                 show PIN and QR code for two minutes\n  \
+        punktfunk-host pair --native --access view,pads --expires 7d\n  \
+        punktfunk-host pair                          wait for Moonlight, ask for its PIN\n  \
         punktfunk-host pair 1234 --name \"living room\"\n  \
         punktfunk-host pair 1234 --client 7          when several clients wait")]
     Pair {
-        /// The four digits the client shows; asked for when left out
+        /// The four digits Moonlight shows; asked for when left out
+        #[arg(conflicts_with = "native")]
         pin: Option<String>,
+        /// Let one punktfunk client pair within two minutes
+        #[arg(long, conflicts_with = "client")]
+        native: bool,
+        /// What it may do: all, play, or some of view, pointer, keyboard, pads, clipboard,
+        /// microphone, launch, power, manage
+        #[arg(long, value_name = "WORDS", requires = "native", default_value = "play")]
+        access: String,
+        /// Until when: 30m, 12h, 7d, 2026-12-31 or never
+        #[arg(long, value_name = "TIME", requires = "native", default_value = "never")]
+        expires: String,
         /// Which client, when several wait: its number in the list
         #[arg(long, value_name = "ID")]
         client: Option<u64>,
@@ -61,7 +80,12 @@ pub enum Command {
         #[command(flatten)]
         places: Places,
     },
-    /// List or revoke paired clients
+    /// List paired clients, settle what they may do and how long, or revoke them
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host clients                            who is paired\n  \
+        punktfunk-host clients access guest view,pads     what a punktfunk client may do, from now on\n  \
+        punktfunk-host clients expire guest 7d            trust it for a week\n  \
+        punktfunk-host clients revoke guest               forget it and end its stream")]
     Clients {
         /// `list` when left out.
         #[command(subcommand)]
@@ -157,6 +181,25 @@ fn mode(text: &str) -> Result<(u32, u32, u32), String> {
 pub enum ClientsAction {
     /// Show them all
     List,
+    /// Settle what a punktfunk client may do; acts on its open session, too
+    Access {
+        /// Its name, or the beginning of its fingerprint
+        #[arg(value_name = "ID|NAME")]
+        client: String,
+        /// all, play, none, or some of view, pointer, keyboard, pads, clipboard, microphone,
+        /// launch, power, manage, with commas between them
+        #[arg(value_name = "WORDS")]
+        access: String,
+    },
+    /// Settle until when one is trusted
+    Expire {
+        /// Its name, or the beginning of its fingerprint
+        #[arg(value_name = "ID|NAME")]
+        client: String,
+        /// 30m, 12h, 7d, 2026-12-31 or never
+        #[arg(value_name = "TIME")]
+        when: String,
+    },
     /// Forget one: it must pair again, its stream and connections end at once
     Revoke {
         /// Its name, or the beginning of its fingerprint
@@ -220,5 +263,12 @@ mod tests {
         }
         let args = Args::try_parse_from(["x", "pair", "0123"]).unwrap();
         assert!(matches!(args.command, Command::Pair { pin: Some(pin), .. } if pin == "0123"));
+        let args = Args::try_parse_from(["x", "pair", "--native"]).unwrap();
+        assert!(matches!(args.command, Command::Pair { native: true, access, .. } if access == "play"));
+        for wrong in
+            [["pair", "0123", "--native"], ["pair", "--access", "view"], ["serve", "--native-port", "80"]]
+        {
+            assert!(Args::try_parse_from([&["x"][..], &wrong].concat()).is_err(), "{wrong:?}");
+        }
     }
 }

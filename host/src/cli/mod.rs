@@ -7,6 +7,8 @@ mod pair;
 mod print;
 mod sessions;
 mod start;
+mod time;
+mod window;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -52,24 +54,27 @@ fn told_once(error: &anyhow::Error) -> String {
 
 fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
     match args.command {
-        Command::Serve { gamestream, places } => {
-            if !gamestream {
-                eprintln!(
-                    "punktfunk/1, this project's own protocol, does not exist yet.\n\
-                     Run `punktfunk-host serve --gamestream` to serve Moonlight clients."
-                );
-                return Ok(2);
-            }
-            serve(&places, factory)
+        Command::Serve { gamestream, native_port, places } => {
+            serve(&places, gamestream, native_port, factory)
         }
-        Command::Pair { pin, client, name, json, places } => {
+        Command::Pair { pin, native, access, expires, client, name, json, places } => {
+            let expires = time::expiry(&expires).map_err(anyhow::Error::msg)?;
             let start = start::as_owner(&places)?;
-            pair::run(&start, &pair::Wish { pin, client, name, json })
+            match native {
+                true => window::run(&start, &window::Wish { name, access, expires, json }),
+                false => pair::run(&start, &pair::Wish { pin, client, name, json }),
+            }
         }
         Command::Clients { action, json, places } => {
             let start = start::as_owner(&places)?;
             match action.unwrap_or(args::ClientsAction::List) {
                 args::ClientsAction::List => offline::list_clients(&start, json),
+                args::ClientsAction::Access { client, access } => {
+                    offline::set_access(&start, client, access, json)
+                }
+                args::ClientsAction::Expire { client, when } => {
+                    offline::set_expiry(&start, client, &when, json)
+                }
                 args::ClientsAction::Revoke { client } => offline::revoke(&start, client, json),
             }
         }
@@ -116,14 +121,20 @@ fn try_out(
     Ok(u8::from(!report.passed()))
 }
 
-fn serve(places: &PlaceArgs, factory: Factory) -> anyhow::Result<u8> {
-    let start = start::as_host(places)?;
+fn serve(
+    places: &PlaceArgs,
+    gamestream: bool,
+    native_port: Option<u16>,
+    factory: Factory,
+) -> anyhow::Result<u8> {
+    let mut start = start::as_host(places)?;
+    start.config.native.port = native_port.or(start.config.native.port);
     crate::log::start(&start.config.log);
     match crate::platform::inputd_socket() {
         Ok(socket) => tracing::info!(socket = %socket.display(), "gamepads are made by punktfunk-inputd"),
         Err(why) => tracing::info!(%why, "no gamepads"),
     }
-    let context = start.context()?;
+    let context = start.context(gamestream)?;
     let (supervisor, control) = factory(&context)?;
     crate::serve::run(context, supervisor, control)?;
     Ok(0)

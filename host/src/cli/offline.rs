@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use super::print;
 use super::start::Start;
 use crate::serve::owner::{Answer, AppInfo, ClientInfo, Owner, OwnerError, Request};
-use crate::store::{Store, find};
+use crate::store::{Access, Client, Protocol, Store, find};
 
 /// Asks the running host; `None` when there is none.
 fn ask(start: &Start, request: &Request) -> anyhow::Result<Option<Answer>> {
@@ -59,6 +59,49 @@ pub(super) fn revoke(start: &Start, client: String, json: bool) -> anyhow::Resul
         print::json(&revoked)?;
     } else {
         println!("Revoked {:?}: it must pair again.", revoked.name);
+    }
+    Ok(0)
+}
+
+pub(super) fn set_access(start: &Start, client: String, access: String, json: bool) -> anyhow::Result<u8> {
+    let wanted: Access = access.parse().map_err(anyhow::Error::msg)?;
+    let request = Request::Access { client: client.clone(), access };
+    change(start, &request, &client, json, |store, found| {
+        if found.protocol == Protocol::GameStream {
+            bail!("{client:?} speaks GameStream, which knows all or nothing: revoke it, or let it expire");
+        }
+        Ok(store.set_access(found.id, wanted)?)
+    })
+}
+
+pub(super) fn set_expiry(start: &Start, client: String, when: &str, json: bool) -> anyhow::Result<u8> {
+    let expires = super::time::expiry(when).map_err(anyhow::Error::msg)?;
+    let request = Request::Expire { client: client.clone(), expires };
+    change(start, &request, &client, json, |store, found| Ok(store.set_expiry(found.id, expires)?))
+}
+
+fn change(
+    start: &Start,
+    request: &Request,
+    wanted: &str,
+    json: bool,
+    edit: impl FnOnce(&Store, &Client) -> anyhow::Result<Option<Client>>,
+) -> anyhow::Result<u8> {
+    let changed = match ask(start, request)? {
+        Some(Answer::Changed { client }) => client,
+        Some(other) => bail!("unexpected answer {other:?}"),
+        None => {
+            let Some(store) = open(start)? else { bail!("no host has run here yet: nothing is paired") };
+            store.lock()?;
+            let found = find(&store.clients(), wanted).map_err(anyhow::Error::msg)?.clone();
+            let changed = edit(&store, &found)?;
+            ClientInfo::from(&changed.unwrap_or(found))
+        }
+    };
+    if json {
+        print::json(&changed)?;
+    } else {
+        print::clients(&[changed]);
     }
     Ok(0)
 }

@@ -1,4 +1,4 @@
-//! `punktfunk-host pair`: from the PIN on the client's screen to a paired client.
+//! `punktfunk-host pair`: from the PIN on Moonlight's screen to a paired client.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 
@@ -52,7 +52,9 @@ fn waiting(owner: &mut Owner, wish: &Wish) -> anyhow::Result<Vec<Attempt>> {
             return Ok(attempts);
         }
         if !wait && !wish.json {
-            println!("No client asks to be paired yet. Choose this host in Moonlight; waiting for it ...");
+            println!(
+                "No client asks to be paired yet. Choose this host in Moonlight; waiting for it ...\n(To pair a punktfunk client: `punktfunk-host pair --native`.)"
+            );
         }
     }
     bail!("no client asks to be paired")

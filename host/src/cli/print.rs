@@ -2,7 +2,9 @@
 
 use std::io;
 
+use super::time::date;
 use crate::serve::owner::ClientInfo;
+use crate::store::Protocol;
 
 /// One JSON document on standard output.
 pub(super) fn json<T: serde::Serialize>(value: &T) -> io::Result<()> {
@@ -12,47 +14,65 @@ pub(super) fn json<T: serde::Serialize>(value: &T) -> io::Result<()> {
 
 /// A table of the paired clients.
 pub(super) fn clients(clients: &[ClientInfo]) {
-    if clients.is_empty() {
-        println!("No client is paired. `punktfunk-host pair` pairs one.");
-        return;
-    }
-    let width = clients.iter().map(|client| client.name.chars().count()).max().unwrap_or(0);
-    for client in clients {
-        let id = client.fingerprint.get(..16).unwrap_or(&client.fingerprint);
-        println!("{id}  {:width$}  paired {}", client.name, date(client.added));
-    }
+    print!("{}", table(clients));
 }
 
-/// `YYYY-MM-DD` of a time in seconds since 1970, in UTC.
-fn date(seconds: u64) -> String {
-    let mut days = seconds / 86_400;
-    let mut year = 1970;
-    let leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
-    while days >= 365 + u64::from(leap(year)) {
-        days -= 365 + u64::from(leap(year));
-        year += 1;
+fn table(clients: &[ClientInfo]) -> String {
+    if clients.is_empty() {
+        return "No client is paired. `punktfunk-host pair --native` pairs one, `punktfunk-host pair` a Moonlight.\n"
+            .to_owned();
     }
-    let lengths = [31, 28 + u64::from(leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
-    let mut month = 1;
-    for length in lengths {
-        if days < length {
-            break;
+    let width = clients.iter().map(|client| client.name.chars().count()).max().unwrap_or(0);
+    let mut text = String::new();
+    for client in clients {
+        let id = client.fingerprint.get(..16).unwrap_or(&client.fingerprint);
+        let protocol = match client.protocol {
+            Protocol::GameStream => "GameStream",
+            Protocol::Native => "punktfunk",
+        };
+        text += &format!("{id}  {:width$}  {protocol:10}  paired {}", client.name, date(client.added));
+        if let Some(seen) = client.seen {
+            text += &format!(", seen {}", date(seen));
         }
-        days -= length;
-        month += 1;
+        if client.protocol == Protocol::Native {
+            text += &format!(", may {}", client.access);
+        }
+        if let Some(expires) = client.expires {
+            text += &format!(", until {}", date(expires));
+        }
+        text.push('\n');
     }
-    format!("{year}-{month:02}-{:02}", days + 1)
+    text
 }
 
 #[cfg(test)]
 mod tests {
-    use super::date;
+    use super::*;
+    use crate::store::Protocol;
 
     #[test]
-    fn dates_follow_the_calendar() {
-        assert_eq!(date(0), "1970-01-01");
-        assert_eq!(date(951_782_400), "2000-02-29");
-        assert_eq!(date(1_767_225_599), "2025-12-31");
-        assert_eq!(date(1_767_225_600), "2026-01-01");
+    fn the_table_says_what_is_out_of_the_ordinary() {
+        let tv = ClientInfo {
+            name: "tv".into(),
+            fingerprint: "0123456789abcdef0123".into(),
+            protocol: Protocol::GameStream,
+            added: 0,
+            access: "all".into(),
+            expires: None,
+            seen: None,
+        };
+        let guest = ClientInfo {
+            name: "guest".into(),
+            protocol: Protocol::Native,
+            access: "view,pads".into(),
+            expires: Some(951_782_400),
+            seen: Some(86_400),
+            ..tv.clone()
+        };
+        let expected = "0123456789abcdef  tv     GameStream  paired 1970-01-01\n\
+                        0123456789abcdef  guest  punktfunk   paired 1970-01-01, seen 1970-01-02, \
+                        may view,pads, until 2000-02-29\n";
+        assert_eq!(table(&[tv, guest]), expected);
+        assert!(table(&[]).contains("pair --native"));
     }
 }

@@ -86,10 +86,15 @@ impl Start {
         &self.places.runtime
     }
 
-    /// Opens the state for a host.
-    pub fn context(self) -> anyhow::Result<Context> {
+    /// Opens the state for a host, one that serves GameStream, too, or not.
+    pub fn context(self, gamestream: bool) -> anyhow::Result<Context> {
         let store = Store::open(&self.state)?;
         store.lock()?;
-        Ok(Context { config: Arc::new(self.config), store: Arc::new(store), runtime: self.places.runtime })
+        Ok(Context {
+            config: Arc::new(self.config),
+            store: Arc::new(store),
+            runtime: self.places.runtime,
+            gamestream,
+        })
     }
 }

@@ -7,6 +7,7 @@
 
 mod apps;
 mod keyboard;
+mod native;
 mod ports;
 mod sessions;
 
@@ -16,6 +17,7 @@ use serde::Deserialize;
 
 pub use apps::{App, AppKind, Apps, DESKTOP_ID, TEST_CARD_ID};
 pub use keyboard::{Keyboard, layout_for_locale};
+pub use native::Native;
 pub use ports::Ports;
 pub use sessions::Sessions;
 
@@ -29,6 +31,8 @@ pub struct Config {
     pub name: String,
     /// The ports this host listens on.
     pub ports: Ports,
+    /// The native protocol.
+    pub native: Native,
     /// What can be started.
     pub apps: Apps,
     /// How many sessions there are, and whose.
@@ -142,6 +146,7 @@ pub enum ConfigError {
 struct File {
     name: Option<String>,
     port: Option<u16>,
+    native: Native,
     #[serde(rename = "app")]
     apps: Vec<apps::Entry>,
     sessions: Sessions,
@@ -185,6 +190,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// The UDP port of punktfunk/1.
+    pub fn native_port(&self) -> u16 {
+        self.native.port.unwrap_or(self.ports.native())
+    }
+
     /// Reads `file`. When the owner did not name it (`named` is false), a missing
     /// file means the defaults.
     pub fn load(file: &Path, named: bool) -> Result<Self, ConfigError> {
@@ -230,6 +240,7 @@ impl Config {
         Ok(Self {
             name,
             ports: Ports::new(file.port.unwrap_or(Ports::DEFAULT_BASE))?,
+            native: file.native.checked()?,
             sessions: file.sessions.checked()?,
             apps: Apps::new(file.apps, file.desktop.session)?,
             keyboard: Keyboard::new(file.keyboard)?,
@@ -277,9 +288,20 @@ mod tests {
             "[encoder]\nfec_percentage = 101",
             "[desktop]\nsession = ''",
             "[test]\ndrop_percent = 101",
+            "[native]\nport = 80",
         ] {
             assert!(matches!(parse(text), Err(ConfigError::Value { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn the_native_port_follows_the_base_unless_it_is_named() {
+        assert_eq!(parse("").unwrap().native_port(), 9777);
+        assert_eq!(parse("port = 48089").unwrap().native_port(), 9877);
+        let named = parse("port = 48089\n[native]\nport = 5000\nbind = '::1'").unwrap();
+        assert_eq!(named.native_port(), 5000);
+        assert_eq!(named.native.bind, Some("::1".parse().unwrap()));
+        assert!(!named.native.trust_on_first_use, "never without the owner's word");
     }
 
     #[test]
@@ -310,6 +332,9 @@ mod tests {
         for key in
             ["`name`", "`port`", "`app.", "`keyboard.layout`", "`keyboard.variant`", "`keyboard.options`"]
         {
+            assert!(page.contains(key), "{key} is not documented");
+        }
+        for key in ["`native.port`", "`native.bind`", "`native.trust_on_first_use`"] {
             assert!(page.contains(key), "{key} is not documented");
         }
         for key in ["`desktop.session`", "`encoder.software`", "`encoder.fec_percentage`", "`log.level`"] {

@@ -6,8 +6,10 @@
 
 pub mod control;
 mod desk;
+mod expiry;
 mod listen;
 mod mdns;
+mod native;
 mod nvhttp;
 pub mod owner;
 mod rtsp;
@@ -18,6 +20,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
@@ -37,6 +40,8 @@ pub struct Context {
     pub store: Arc<Store>,
     /// Directory of sockets; exists and is private.
     pub runtime: PathBuf,
+    /// GameStream is served, too.
+    pub gamestream: bool,
 }
 
 /// Starts the control channel (UDP, [`crate::config::Ports::control`]) and returns
@@ -93,9 +98,11 @@ struct Shared {
     store: Arc<Store>,
     supervisor: Arc<dyn Supervisor>,
     desk: desk::Desk,
+    windows: native::Windows,
     handshakes: rtsp::Handshakes,
-    /// Tells connections that a client is no longer trusted.
-    revoked: broadcast::Sender<ClientId>,
+    /// Tells connections to look into the store: this client is no longer trusted, or may
+    /// do something else than before.
+    changed: broadcast::Sender<ClientId>,
 }
 
 impl Shared {
@@ -125,11 +132,8 @@ pub fn start(
     options: Options,
 ) -> Result<Running, ServeError> {
     let ports = context.config.ports;
-    let http = listen::listen(ports.http(), "HTTP")?;
-    let https = listen::listen(ports.https(), "HTTPS")?;
-    let rtsp = listen::listen(ports.rtsp(), "RTSP")?;
+    let gamestream = if context.gamestream { Some(GameStream::bind(context)?) } else { None };
     let socket = owner::Socket::bind(owner::socket_path(&context.runtime, ports.base()))?;
-    let tls = Arc::new(tls::server_config(context.store.identity())?);
     let control = match options.control {
         Some(hook) => Some(hook(context, supervisor.clone()).map_err(|source| ServeError::Port {
             port: ports.control(),
@@ -144,23 +148,51 @@ pub fn start(
         store: context.store.clone(),
         supervisor,
         desk: desk::Desk::new(context.store.clone())?,
+        windows: native::Windows::new(context.store.clone()),
         handshakes: rtsp::Handshakes::default(),
-        revoked: broadcast::Sender::new(16),
+        changed: broadcast::Sender::new(16),
     });
     let stop = watch::Sender::new(false);
     let mut tasks = JoinSet::new();
-    for listener in http {
-        tasks.spawn(nvhttp::serve_http(shared.clone(), listener, stop.subscribe()));
+    if let Some(gamestream) = gamestream {
+        gamestream.serve(&shared, &stop, &mut tasks);
     }
-    for listener in https {
-        tasks.spawn(nvhttp::serve_https(shared.clone(), listener, tls.clone(), stop.subscribe()));
-    }
-    for listener in rtsp {
-        tasks.spawn(rtsp::serve(shared.clone(), listener, stop.subscribe()));
-    }
+    tasks.spawn(expiry::watch(shared.clone(), stop.subscribe()));
     tasks.spawn(socket.serve(shared, stop.subscribe()));
-    let announcement = options.announce.then(|| mdns::announce(&context.config.name, ports.http())).flatten();
+    let announcement = if options.announce { mdns::announce(context) } else { None };
     Ok(Running { stop, tasks, announcement, control })
+}
+
+/// The TCP ports of GameStream.
+struct GameStream {
+    http: Vec<TcpListener>,
+    https: Vec<TcpListener>,
+    rtsp: Vec<TcpListener>,
+    tls: Arc<rustls::ServerConfig>,
+}
+
+impl GameStream {
+    fn bind(context: &Context) -> Result<Self, ServeError> {
+        let ports = context.config.ports;
+        Ok(Self {
+            http: listen::listen(ports.http(), "HTTP")?,
+            https: listen::listen(ports.https(), "HTTPS")?,
+            rtsp: listen::listen(ports.rtsp(), "RTSP")?,
+            tls: Arc::new(tls::server_config(context.store.identity())?),
+        })
+    }
+
+    fn serve(self, shared: &Arc<Shared>, stop: &watch::Sender<bool>, tasks: &mut JoinSet<()>) {
+        for listener in self.http {
+            tasks.spawn(nvhttp::serve_http(shared.clone(), listener, stop.subscribe()));
+        }
+        for listener in self.https {
+            tasks.spawn(nvhttp::serve_https(shared.clone(), listener, self.tls.clone(), stop.subscribe()));
+        }
+        for listener in self.rtsp {
+            tasks.spawn(rtsp::serve(shared.clone(), listener, stop.subscribe()));
+        }
+    }
 }
 
 impl Running {
@@ -206,15 +238,21 @@ fn greet(context: &Context) {
     let paired = context.store.clients().len();
     tracing::info!(
         name = config.name,
-        port = config.ports.base(),
+        native = config.native_port(),
         state = %context.store.dir().display(),
         paired,
-        "ready for Moonlight clients"
+        "ready for punktfunk clients"
     );
-    let other = if config.ports.base() == crate::config::Ports::DEFAULT_BASE {
-        String::new()
-    } else {
-        format!(" --port {}", config.ports.base())
+    let port = match config.ports.base() {
+        crate::config::Ports::DEFAULT_BASE => String::new(),
+        base => format!(" --port {base}"),
     };
-    tracing::info!("to pair a client: choose this host in Moonlight, then run `punktfunk-host pair{other}`");
+    tracing::info!("to pair a punktfunk client: run `punktfunk-host pair --native{port}`");
+    if config.native.trust_on_first_use {
+        tracing::warn!("TRUST ON FIRST USE IS ON: whoever reaches this host may play on it");
+    }
+    if context.gamestream {
+        tracing::info!(port = config.ports.base(), "ready for Moonlight clients");
+        tracing::info!("to pair Moonlight: choose this host there, then run `punktfunk-host pair{port}`");
+    }
 }

@@ -65,7 +65,7 @@ pub(super) async fn serve_https(
 
 async fn secure(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream, ends: Ends) {
     // Before the handshake: a client that is revoked during it is missed otherwise.
-    let mut revoked = shared.revoked.subscribe();
+    let mut revoked = shared.changed.subscribe();
     let stream = match tokio::time::timeout(HEAD_TIMEOUT, acceptor.accept(stream)).await {
         Ok(Ok(stream)) => stream,
         Ok(Err(error)) => {
@@ -91,7 +91,7 @@ async fn secure(shared: Arc<Shared>, acceptor: TlsAcceptor, stream: TcpStream, e
 async fn is_revoked(shared: &Shared, revoked: &mut broadcast::Receiver<ClientId>, id: ClientId) {
     loop {
         match revoked.recv().await {
-            Ok(gone) if gone == id => return,
+            Ok(changed) if changed == id && shared.store.client(id).is_none() => return,
             Ok(_) => {}
             // Some were missed, perhaps ours.
             Err(broadcast::error::RecvError::Lagged(_)) if shared.store.client(id).is_none() => return,

@@ -8,7 +8,10 @@ use punktfunk_core::crypto::Certificate;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, SerialNumber, date_time_ymd};
 use serde::{Deserialize, Serialize};
 
-use super::{FORMAT, StoreError, read_versioned, write_versioned};
+use super::{StoreError, read_versioned, write_versioned};
+
+/// The format that is written, and the only one there was.
+const FORMAT: u32 = 1;
 
 /// Who this host is. Made once; losing it unpairs every client.
 #[derive(Clone)]
@@ -38,7 +41,7 @@ impl fmt::Debug for Identity {
 impl Identity {
     pub(super) fn load_or_make(path: &Path) -> Result<Self, StoreError> {
         let damaged = |reason| StoreError::Damaged { path: path.to_owned(), reason };
-        if let Some(file) = read_versioned::<File>(path)? {
+        if let Some(file) = read_versioned::<File>(path, FORMAT)? {
             return Self::from_file(file).map_err(damaged);
         }
         let file = make()?;

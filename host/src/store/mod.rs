@@ -3,31 +3,41 @@
 //! One directory of JSON files, each with a format version, each replaced as a
 //! whole. A file that cannot be understood stops the host with a
 //! message and stays as it is: overwriting it would turn a small accident into a
-//! lost identity.
+//! lost identity. A format is raised when an older program would misread the file; a
+//! program reads the last two formats before its own and refuses newer ones.
 
+mod access;
 mod clients;
 mod identity;
+mod native_identity;
 mod used;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use punktfunk_core::crypto::sha256;
+
 use crate::platform;
 use crate::session::ClientId;
 
-pub use clients::{Client, find};
+pub use access::Access;
+pub use clients::{Client, Protocol, find};
 pub use identity::Identity;
+pub use native_identity::NativeIdentity;
 pub use used::UsedKeys;
 
-/// The format this program writes. Newer ones are refused.
-const FORMAT: u32 = 1;
+/// How many formats before the newest are read, too.
+const OLDER: u32 = 2;
+/// How long a client is not noted again as seen, seconds: each note is a write.
+const SEEN_AGAIN: u64 = 60;
 
 /// The state directory of one host.
 #[derive(Debug)]
 pub struct Store {
     dir: PathBuf,
     identity: Identity,
+    native_identity: NativeIdentity,
     clients: Mutex<Vec<Client>>,
     /// Held locked by the host that runs on this directory.
     lock: Mutex<Option<File>>,
@@ -49,7 +59,7 @@ pub enum StoreError {
     },
     /// A newer program wrote this file.
     #[error(
-        "{}: written by a newer punktfunk (format {found}, this program knows up to {FORMAT}); run the newer program, or name another state directory with --state",
+        "{}: written by a newer punktfunk (format {found}, this program knows up to {known}); run the newer program, or name another state directory with --state",
         path.display()
     )]
     Newer {
@@ -57,6 +67,8 @@ pub enum StoreError {
         path: PathBuf,
         /// Its format version.
         found: u64,
+        /// The newest that this program knows.
+        known: u32,
     },
     /// The file is damaged.
     #[error(
@@ -89,8 +101,9 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         platform::make_private_dir(dir).map_err(failed(dir))?;
         let identity = Identity::load_or_make(&dir.join("identity.json"))?;
-        let clients = clients::load(&dir.join("clients.json"))?;
-        Ok(Self { dir: dir.to_owned(), identity, clients: Mutex::new(clients), lock: Mutex::new(None) })
+        let native_identity = NativeIdentity::load_or_make(&dir.join("native-identity.json"))?;
+        let clients = Mutex::new(clients::load(&dir.join("clients.json"))?);
+        Ok(Self { dir: dir.to_owned(), identity, native_identity, clients, lock: Mutex::new(None) })
     }
 
     /// Claims the directory for this process until the store is dropped.
@@ -121,27 +134,67 @@ impl Store {
         &self.identity
     }
 
+    /// Who this host is to native clients.
+    pub fn native_identity(&self) -> &NativeIdentity {
+        &self.native_identity
+    }
+
     /// The paired clients, oldest first.
     pub fn clients(&self) -> Vec<Client> {
         self.list().clone()
     }
 
-    /// The paired client with exactly this certificate.
+    /// The paired client with exactly this certificate or key, unless it expired.
     pub fn client(&self, id: ClientId) -> Option<Client> {
-        self.list().iter().find(|client| client.id == id).cloned()
+        self.list().iter().find(|client| client.id == id && !client.is_expired()).cloned()
     }
 
-    /// Trusts the client with this DER certificate from now on. One that is
+    /// When the next client expires, in seconds since 1970.
+    pub fn next_expiry(&self) -> Option<u64> {
+        self.list().iter().filter(|client| !client.is_expired()).filter_map(|client| client.expires).min()
+    }
+
+    /// Trusts the GameStream client with this DER certificate from now on. One that is
     /// already paired gets the new name. A name that another client has gets a
     /// number behind it.
     pub fn pair(&self, certificate: &[u8], name: &str) -> Result<Client, StoreError> {
-        let mut list = self.list();
-        let client = Client::new(certificate, &clients::free_name(&list, certificate, name));
-        let mut changed: Vec<Client> = list.iter().filter(|known| known.id != client.id).cloned().collect();
-        changed.push(client.clone());
-        clients::save(&self.dir.join("clients.json"), &changed)?;
-        *list = changed;
-        Ok(client)
+        self.admit(|list| {
+            let id = ClientId(sha256(&[certificate]));
+            Client::gamestream(certificate, &clients::free_name(list, id, name, "moonlight"))
+        })
+    }
+
+    /// Trusts the native client with this identity from now on, as [`pair`](Self::pair)
+    /// does. `expires` is in seconds since 1970.
+    pub fn pair_native(
+        &self,
+        id: ClientId,
+        name: &str,
+        access: Access,
+        expires: Option<u64>,
+    ) -> Result<Client, StoreError> {
+        self.admit(|list| Client::native(id, &clients::free_name(list, id, name, "client"), access, expires))
+    }
+
+    /// Lets a client do this from now on. `None` when it is not paired.
+    pub fn set_access(&self, id: ClientId, access: Access) -> Result<Option<Client>, StoreError> {
+        self.change(id, |client| client.access = access)
+    }
+
+    /// Trusts a client until then (seconds since 1970), or until it is revoked. `None`
+    /// when it is not paired.
+    pub fn set_expiry(&self, id: ClientId, expires: Option<u64>) -> Result<Option<Client>, StoreError> {
+        self.change(id, |client| client.expires = expires)
+    }
+
+    /// Notes that a client is here, once a minute at most.
+    pub fn note_seen(&self, id: ClientId) -> Result<(), StoreError> {
+        let now = clients::now();
+        let fresh = |client: &Client| client.seen.is_some_and(|seen| seen.abs_diff(now) < SEEN_AGAIN);
+        if self.list().iter().any(|client| client.id == id && fresh(client)) {
+            return Ok(());
+        }
+        self.change(id, |client| client.seen = Some(now)).map(drop)
     }
 
     /// Forgets a client. Returns false when it was not paired.
@@ -151,9 +204,31 @@ impl Store {
         if changed.len() == list.len() {
             return Ok(false);
         }
+        self.replace(&mut list, changed).map(|()| true)
+    }
+
+    fn admit(&self, make: impl FnOnce(&[Client]) -> Client) -> Result<Client, StoreError> {
+        let mut list = self.list();
+        let client = make(&list);
+        let mut changed: Vec<Client> = list.iter().filter(|known| known.id != client.id).cloned().collect();
+        changed.push(client.clone());
+        self.replace(&mut list, changed).map(|()| client)
+    }
+
+    fn change(&self, id: ClientId, edit: impl FnOnce(&mut Client)) -> Result<Option<Client>, StoreError> {
+        let mut list = self.list();
+        let mut changed = list.clone();
+        let Some(client) = changed.iter_mut().find(|client| client.id == id) else { return Ok(None) };
+        edit(client);
+        let client = client.clone();
+        self.replace(&mut list, changed).map(|()| Some(client))
+    }
+
+    /// On disk first: what is not there is not trusted.
+    fn replace(&self, list: &mut Vec<Client>, changed: Vec<Client>) -> Result<(), StoreError> {
         clients::save(&self.dir.join("clients.json"), &changed)?;
         *list = changed;
-        Ok(true)
+        Ok(())
     }
 
     fn list(&self) -> MutexGuard<'_, Vec<Client>> {
@@ -169,7 +244,8 @@ fn failed(path: &Path) -> impl FnOnce(platform::WriteError) -> StoreError {
 
 /// Reads a file of the state: `None` when there is none. The version is looked at
 /// before anything else, so that a newer file is recognised whatever else it holds.
-fn read_versioned<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<T>, StoreError> {
+/// `known` is the newest format.
+fn read_versioned<T: serde::de::DeserializeOwned>(path: &Path, known: u32) -> Result<Option<T>, StoreError> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -179,9 +255,14 @@ fn read_versioned<T: serde::de::DeserializeOwned>(path: &Path) -> Result<Option<
     let value: serde_json::Value =
         serde_json::from_slice(&text).map_err(|error| damaged(error.to_string()))?;
     match value.get("version").and_then(serde_json::Value::as_u64) {
-        Some(found) if found > u64::from(FORMAT) => Err(StoreError::Newer { path: path.to_owned(), found }),
-        Some(1) => serde_json::from_value(value).map(Some).map_err(|error| damaged(error.to_string())),
-        _ => Err(damaged("it has no format version".to_owned())),
+        Some(found) if found > u64::from(known) => {
+            Err(StoreError::Newer { path: path.to_owned(), found, known })
+        }
+        Some(found) if found >= u64::from(known.saturating_sub(OLDER).max(1)) => {
+            serde_json::from_value(value).map(Some).map_err(|error| damaged(error.to_string()))
+        }
+        Some(found) => Err(damaged(format!("its format {found} is older than any this program reads"))),
+        None => Err(damaged("it has no format version".to_owned())),
     }
 }
 

@@ -42,8 +42,12 @@ impl TestHost {
             ports: Ports::new(base).unwrap(),
             ..Config::default()
         };
-        let context =
-            Context { config: Arc::new(config), store: store.clone(), runtime: dir.path().to_owned() };
+        let context = Context {
+            config: Arc::new(config),
+            store: store.clone(),
+            runtime: dir.path().to_owned(),
+            gamestream: true,
+        };
         let sessions = Fake::new();
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();

@@ -17,7 +17,7 @@ pub struct Owner {
 #[non_exhaustive]
 pub enum OwnerError {
     /// Nobody listens.
-    #[error("no host is running here ({} is not served); start one with `punktfunk-host serve --gamestream`", path.display())]
+    #[error("no host is running here ({} is not served); start one with `punktfunk-host serve`", path.display())]
     NotRunning {
         /// The socket.
         path: PathBuf,

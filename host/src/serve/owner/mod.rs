@@ -1,4 +1,5 @@
-//! The owner's socket: PINs are entered and clients revoked here, and nowhere else.
+//! The owner's socket: PINs are entered, windows opened and clients revoked here, and
+//! nowhere else.
 //!
 //! A Unix socket in the runtime directory, readable by the user of the host only;
 //! whoever connects must also be that user or root by the word of the kernel. The
@@ -18,8 +19,10 @@ use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::native::{OPEN_FOR, Terms, WindowId, payload};
 use super::{ServeError, Shared};
-use crate::store;
+use crate::session::ClientId;
+use crate::store::{self, Protocol, StoreError};
 
 pub use client::{Owner, OwnerError};
 pub use protocol::{Answer, AppInfo, Attempt, ClientInfo, Request, SessionInfo, StreamInfo};
@@ -128,6 +131,15 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Answer {
                 Err(message) => Answer::Error { message },
             }
         }
+        Request::OpenWindow { name, access, expires } => {
+            answered(open_window(shared, name, &access, expires))
+        }
+        Request::Outcome { window } => match shared.windows.outcome(WindowId(window)).await {
+            Ok(client) => Answer::Paired { client: ClientInfo::from(&client) },
+            Err(message) => Answer::Error { message },
+        },
+        Request::Access { client, access } => answered(set_access(shared, client, &access).await),
+        Request::Expire { client, expires } => answered(set_expiry(shared, client, expires).await),
         Request::Clients => {
             Answer::Clients { clients: shared.store.clients().iter().map(ClientInfo::from).collect() }
         }
@@ -150,6 +162,54 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Answer {
             Answer::Apps { apps: shared.config.apps.iter().map(info).collect() }
         }
     }
+}
+
+fn answered(result: Result<Answer, String>) -> Answer {
+    result.unwrap_or_else(|message| Answer::Error { message })
+}
+
+fn open_window(
+    shared: &Shared,
+    name: Option<String>,
+    access: &str,
+    expires: Option<u64>,
+) -> Result<Answer, String> {
+    let terms = Terms { name, access: access.parse()?, expires };
+    let (window, offer) = shared.windows.open(terms)?;
+    let payload = payload::text(&shared.config, shared.store.native_identity(), &offer.secret);
+    let pin = String::from_utf8_lossy(&offer.pin).into_owned();
+    Ok(Answer::Window { window: window.0, pin, payload, seconds: OPEN_FOR.as_secs() })
+}
+
+async fn set_access(shared: &Arc<Shared>, wanted: String, access: &str) -> Result<Answer, String> {
+    let access = access.parse::<store::Access>()?;
+    if store::find(&shared.store.clients(), &wanted)?.protocol == Protocol::GameStream {
+        return Err(format!(
+            "{wanted:?} speaks GameStream, which knows all or nothing: revoke it, or let it expire"
+        ));
+    }
+    change(shared, wanted, move |store, id| store.set_access(id, access)).await
+}
+
+async fn set_expiry(shared: &Arc<Shared>, wanted: String, expires: Option<u64>) -> Result<Answer, String> {
+    change(shared, wanted, move |store, id| store.set_expiry(id, expires)).await
+}
+
+/// Changes a client and tells its connections.
+async fn change<F>(shared: &Arc<Shared>, wanted: String, edit: F) -> Result<Answer, String>
+where
+    F: FnOnce(&store::Store, ClientId) -> Result<Option<store::Client>, StoreError> + Send + 'static,
+{
+    let id = store::find(&shared.store.clients(), &wanted)?.id;
+    let store = shared.store.clone();
+    let changed = tokio::task::spawn_blocking(move || edit(&store, id))
+        .await
+        .map_err(|error| error.to_string())?
+        .map_err(|error| error.to_string())?
+        .ok_or_else(|| format!("{wanted:?} was just revoked"))?;
+    let _ = shared.changed.send(id);
+    tracing::info!(client = changed.name, access = %changed.access, expires = changed.expires, "client changed");
+    Ok(Answer::Changed { client: ClientInfo::from(&changed) })
 }
 
 /// Who plays what, oldest first.
@@ -198,7 +258,7 @@ async fn revoke(shared: &Arc<Shared>, wanted: String) -> Result<store::Client, S
         .map_err(|error| error.to_string())?
         .map_err(|error| error.to_string())?;
     // Connections first: they are closed at once, while ending programs may take a while.
-    let _ = shared.revoked.send(id);
+    let _ = shared.changed.send(id);
     shared.supervise(move |supervisor| supervisor.revoke(id)).await;
     tracing::info!(client = %id, name = client.name, "client revoked");
     Ok(client)

@@ -3,6 +3,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::store::Protocol;
+
 /// What the owner asks of a running host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "ask", rename_all = "kebab-case", deny_unknown_fields)]
@@ -21,8 +23,37 @@ pub enum Request {
         /// What to call the client.
         name: Option<String>,
     },
+    /// Let one native client pair. Answered when it may.
+    OpenWindow {
+        /// What to call it; what it calls itself when left out.
+        name: Option<String>,
+        /// What it may do: words as of [`crate::store::Access`].
+        access: String,
+        /// Until when it is trusted, in seconds since 1970.
+        expires: Option<u64>,
+    },
+    /// Which client paired through a window. Answered when the window is closed, and
+    /// closes it when nobody waits for the answer any more.
+    Outcome {
+        /// Which window.
+        window: u64,
+    },
     /// The paired clients.
     Clients,
+    /// Let one do this from now on.
+    Access {
+        /// Its name or the beginning of its fingerprint.
+        client: String,
+        /// Words as of [`crate::store::Access`].
+        access: String,
+    },
+    /// Trust one until then.
+    Expire {
+        /// Its name or the beginning of its fingerprint.
+        client: String,
+        /// In seconds since 1970; for ever when left out.
+        expires: Option<u64>,
+    },
     /// Unpair one.
     Revoke {
         /// Its name or the beginning of its fingerprint.
@@ -49,7 +80,23 @@ pub enum Answer {
         /// Oldest first.
         attempts: Vec<Attempt>,
     },
-    /// To [`Request::Pin`]: the client is paired.
+    /// To [`Request::OpenWindow`]: a client may pair now.
+    Window {
+        /// Names the window in [`Request::Outcome`].
+        window: u64,
+        /// Six digits, to be typed into the client.
+        pin: String,
+        /// The same as a QR code carries, and more: where this host is and who it is.
+        payload: String,
+        /// How long the window is open.
+        seconds: u64,
+    },
+    /// To [`Request::Access`] and [`Request::Expire`].
+    Changed {
+        /// As it is now.
+        client: ClientInfo,
+    },
+    /// To [`Request::Pin`] and [`Request::Outcome`]: the client is paired.
     Paired {
         /// The new client.
         client: ClientInfo,
@@ -104,15 +151,31 @@ pub struct Attempt {
 pub struct ClientInfo {
     /// The name the owner gave it.
     pub name: String,
-    /// SHA-256 of its certificate, 64 hex digits.
+    /// SHA-256 of its certificate (GameStream) or public key (native), 64 hex digits.
     pub fingerprint: String,
+    /// What it speaks.
+    pub protocol: Protocol,
     /// When it was paired, in seconds since 1970.
     pub added: u64,
+    /// What it may do: words as of [`crate::store::Access`].
+    pub access: String,
+    /// Until when it is trusted, in seconds since 1970; none: until it is revoked.
+    pub expires: Option<u64>,
+    /// When it was here last, in seconds since 1970.
+    pub seen: Option<u64>,
 }
 
 impl From<&crate::store::Client> for ClientInfo {
     fn from(client: &crate::store::Client) -> Self {
-        Self { name: client.name.clone(), fingerprint: client.fingerprint(), added: client.added }
+        Self {
+            name: client.name.clone(),
+            fingerprint: client.fingerprint(),
+            protocol: client.protocol,
+            added: client.added,
+            access: client.access.to_string(),
+            expires: client.expires,
+            seen: client.seen,
+        }
     }
 }
 

@@ -1,0 +1,212 @@
+//! Where the owner who opens a pairing window, and the clients that come through it,
+//! meet: the policy of [`super::pairing_window`] with a clock, random numbers, the store
+//! and somebody who waits for the outcome.
+
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use punktfunk_core::time::Time;
+use tokio::sync::oneshot;
+
+use super::pairing_window::{NotPaired, OPEN_FOR, Offer, Policy, Refusal, WindowId};
+use crate::session::ClientId;
+use crate::store::{Access, Client, Store};
+
+/// How often an owner who waits looks whether the window closed by itself.
+const LOOK_AGAIN: Duration = Duration::from_millis(500);
+
+/// What the owner settled about the client that pairs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::serve) struct Terms {
+    /// Its name; what it calls itself when there is none.
+    pub name: Option<String>,
+    /// What it may do.
+    pub access: Access,
+    /// Until when, seconds since 1970.
+    pub expires: Option<u64>,
+}
+
+/// All native pairing of a host.
+pub(in crate::serve) struct Windows {
+    store: Arc<Store>,
+    clock: Instant,
+    state: Mutex<State>,
+}
+
+struct State {
+    policy: Policy<Terms>,
+    /// Who waits for the outcome of the newest window.
+    waiting: Option<(WindowId, Waiting)>,
+}
+
+struct Waiting {
+    tell: Option<oneshot::Sender<Result<Client, String>>>,
+    hear: Option<oneshot::Receiver<Result<Client, String>>>,
+    /// A client proved itself and is being stored.
+    is_settled: bool,
+}
+
+impl Windows {
+    pub(in crate::serve) fn new(store: Arc<Store>) -> Self {
+        let state = State { policy: Policy::new(), waiting: None };
+        Self { store, clock: Instant::now(), state: Mutex::new(state) }
+    }
+
+    /// Opens a window. The error is for the owner to read.
+    pub(in crate::serve) fn open(&self, terms: Terms) -> Result<(WindowId, Offer<Terms>), String> {
+        let offer = Offer { pin: pin()?, secret: random()?, terms };
+        let now = self.now();
+        let mut state = self.state();
+        let id = state.policy.open(now, offer.clone());
+        let (tell, hear) = oneshot::channel();
+        // Whoever waited for the window before hears that it was closed.
+        state.waiting = Some((id, Waiting { tell: Some(tell), hear: Some(hear), is_settled: false }));
+        tracing::info!(seconds = OPEN_FOR.as_secs(), "a client may pair now");
+        Ok((id, offer))
+    }
+
+    /// Waits until the window closes: the client that paired, or why none did. Closes
+    /// the window when dropped.
+    pub(in crate::serve) async fn outcome(&self, id: WindowId) -> Result<Client, String> {
+        let hear = match &mut self.state().waiting {
+            Some((current, waiting)) if *current == id => waiting.hear.take(),
+            _ => None,
+        };
+        let mut hear = hear.ok_or("this window is closed, or somebody waits for it already")?;
+        let _closed_at_the_end = Closing { windows: self, id };
+        loop {
+            match tokio::time::timeout(LOOK_AGAIN, &mut hear).await {
+                Ok(Ok(outcome)) => return outcome,
+                Ok(Err(_)) => return Err("another window was opened in place of this one".to_owned()),
+                Err(_) if self.is_over(id) => {
+                    return Err("nobody paired while the window was open".to_owned());
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn is_over(&self, id: WindowId) -> bool {
+        let now = self.now();
+        let mut state = self.state();
+        let settled =
+            matches!(&state.waiting, Some((current, waiting)) if *current == id && waiting.is_settled);
+        !settled && !state.policy.is_open(now, id)
+    }
+
+    /// See [`Policy::begin`].
+    pub(super) fn begin(&self, from: IpAddr) -> Result<(WindowId, Offer<Terms>), Refusal> {
+        let now = self.now();
+        self.state().policy.begin(now, from)
+    }
+
+    /// See [`Policy::settle`]; tells the owner when the last wrong confirmation closed
+    /// the window.
+    pub(super) fn settle(&self, id: WindowId, right: bool) -> Result<(), NotPaired> {
+        let now = self.now();
+        let mut state = self.state();
+        let settled = state.policy.settle(now, id, right);
+        let closed = !state.policy.is_open(now, id);
+        if let Some((_, waiting)) = state.waiting.as_mut().filter(|(current, _)| *current == id) {
+            waiting.is_settled |= settled.is_ok();
+            if settled == Err(NotPaired::Wrong) && closed {
+                tracing::warn!("pairing is closed: three confirmations were wrong");
+                let told = "three confirmations were wrong: the window is closed. Open another, and \
+                            look at the log for who tried";
+                waiting.tell(Err(told.to_owned()));
+            }
+        }
+        settled
+    }
+
+    /// Stores a client that proved itself, before it is told so. Blocks.
+    pub(super) fn admit(
+        &self,
+        id: WindowId,
+        client: ClientId,
+        name: &str,
+        terms: &Terms,
+    ) -> Result<Client, String> {
+        let name = terms.name.as_deref().unwrap_or(name);
+        let stored = self.store.pair_native(client, name, terms.access, terms.expires);
+        let outcome = stored.map_err(|error| error.to_string());
+        match &outcome {
+            Ok(client) => tracing::info!(client = %client.id, name = client.name, "client paired"),
+            Err(error) => tracing::error!(%error, "a paired client could not be stored"),
+        }
+        if let Some((_, waiting)) = self.state().waiting.as_mut().filter(|(current, _)| *current == id) {
+            waiting.tell(outcome.clone());
+        }
+        outcome
+    }
+
+    fn now(&self) -> Time {
+        Time(u64::try_from(self.clock.elapsed().as_micros()).unwrap_or(u64::MAX))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // No step leaves anything that a later one could not make sense of.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Waiting {
+    fn tell(&mut self, outcome: Result<Client, String>) {
+        if let Some(tell) = self.tell.take() {
+            // An owner who went away does not mind.
+            let _ = tell.send(outcome);
+        }
+    }
+}
+
+/// Closes the window when the owner goes away.
+struct Closing<'a> {
+    windows: &'a Windows,
+    id: WindowId,
+}
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.windows.state().policy.close(self.id);
+    }
+}
+
+/// Six digits, each number as likely as the others.
+fn pin() -> Result<[u8; 6], String> {
+    // The most that a million divides; one above it is drawn again.
+    const EVEN: u32 = u32::MAX - u32::MAX % 1_000_000;
+    loop {
+        let number = u32::from_be_bytes(random()?);
+        if number < EVEN {
+            let mut digits = [0; 6];
+            for (n, digit) in digits.iter_mut().rev().enumerate() {
+                *digit = b'0' + u8::try_from(number / 10_u32.pow(n as u32) % 10).unwrap_or(0);
+            }
+            return Ok(digits);
+        }
+    }
+}
+
+fn random<const N: usize>() -> Result<[u8; N], String> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system gives no random numbers".to_owned())?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_has_six_digits_of_which_none_is_preferred() {
+        let mut counts = [[0_u32; 10]; 6];
+        for _ in 0..20_000 {
+            for (place, digit) in counts.iter_mut().zip(pin().unwrap()) {
+                place[usize::from(digit - b'0')] += 1;
+            }
+        }
+        // 2,000 expected, deviation 42.
+        assert!(counts.iter().flatten().all(|count| (1_600..2_400).contains(count)), "{counts:?}");
+    }
+}
