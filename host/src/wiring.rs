@@ -58,37 +58,46 @@ pub fn assemble(context: &Context) -> anyhow::Result<(Arc<dyn Supervisor>, Optio
             },
         },
     };
+    let ledger = Box::new(UsedKeys::open(context.store.dir())?);
+    if !context.gamestream {
+        let sessions = Sessions::start(settings, None, ledger)?;
+        let stopped = Arc::clone(&sessions);
+        let hook = move |_: &Context, _: Arc<dyn Supervisor>| {
+            let end: Box<dyn Send> = Box::new(End { sessions: stopped, channel: None });
+            Ok(end)
+        };
+        return Ok((sessions, Some(Box::new(hook))));
+    }
     let media = |port| UdpTransport::new(bind_udp(port, false)?, &UdpOptions::default());
     let ports = MediaPorts::start(media(config.ports.video())?, media(config.ports.audio())?)?;
     let (handle, inbox) = control::channel()?;
-    let ledger = Box::new(UsedKeys::open(context.store.dir())?);
     let gamestream = GameStream { ports: Arc::new(ports), voice: Arc::new(handle.clone()) };
     let sessions = Sessions::start(settings, Some(gamestream), ledger)?;
     let stopped = Arc::clone(&sessions);
     let hook = move |context: &Context, supervisor: Arc<dyn Supervisor>| {
         let socket = bind_udp(context.config.ports.control(), false).map_err(io::Error::other)?;
         let thread = control::start(socket, inbox, supervisor)?;
-        let end: Box<dyn Send> = Box::new(End { sessions: stopped, control: handle, thread: Some(thread) });
+        let end: Box<dyn Send> = Box::new(End { sessions: stopped, channel: Some((handle, thread)) });
         Ok(end)
     };
     Ok((sessions, Some(Box::new(hook))))
 }
 
-/// Ends the sessions first, so that their clients are told, then the channel.
+/// Ends the sessions first, so that their clients are told, then the control channel.
 struct End {
     sessions: Arc<Sessions>,
-    control: ControlHandle,
-    thread: Option<JoinHandle<io::Result<()>>>,
+    channel: Option<(ControlHandle, JoinHandle<io::Result<()>>)>,
 }
 
 impl Drop for End {
     fn drop(&mut self) {
         self.sessions.stop();
-        self.control.stop();
-        match self.thread.take().map(JoinHandle::join) {
-            Some(Ok(Err(error))) => tracing::error!(%error, "the control channel failed"),
-            Some(Err(_)) => tracing::error!("the control thread panicked"),
-            Some(Ok(Ok(()))) | None => {}
+        let Some((handle, thread)) = self.channel.take() else { return };
+        handle.stop();
+        match thread.join() {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "the control channel failed"),
+            Err(_) => tracing::error!("the control thread panicked"),
         }
     }
 }

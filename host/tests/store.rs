@@ -6,8 +6,9 @@ mod support;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use punktfunk_core::native::wire::Access;
 use punktfunk_host::session::{ClientId, KeyLedger as _};
-use punktfunk_host::store::{Access, Client, Protocol, Store, StoreError, UsedKeys, find};
+use punktfunk_host::store::{Client, PLAY, Protocol, Store, StoreError, UsedKeys, find};
 use support::Dir;
 
 fn mode(path: &Path) -> u32 {
@@ -72,7 +73,7 @@ fn the_list_of_an_older_version_is_read_and_written_anew_only_when_it_changes() 
     assert_eq!((tv.name.as_str(), tv.protocol, tv.access), ("tv", Protocol::GameStream, Access::ALL));
     assert_eq!((tv.added, tv.expires, tv.seen), (7, None, None));
     assert_eq!(std::fs::read_to_string(&path).unwrap(), old, "reading changes nothing");
-    store.pair_native(ClientId([5; 32]), "deck", Access::PLAY, None).unwrap();
+    store.pair_native(ClientId([5; 32]), "deck", PLAY, None).unwrap();
     let text = std::fs::read_to_string(&path).unwrap();
     assert!(text.contains("\"version\": 2"), "{text}");
     assert_eq!(Store::open(dir.path()).unwrap().clients(), store.clients());
@@ -83,7 +84,7 @@ fn what_a_native_client_may_do_is_kept() {
     let dir = Dir::new();
     let store = Store::open(dir.path()).unwrap();
     let id = ClientId([5; 32]);
-    let deck = store.pair_native(id, "deck\n", Access::PLAY, None).unwrap();
+    let deck = store.pair_native(id, "deck\n", PLAY, None).unwrap();
     assert_eq!((deck.name.as_str(), deck.certificate.len()), ("deck", 0));
     assert_eq!(store.client(id).unwrap(), deck);
     let view = store.set_access(id, Access::VIEW).unwrap().unwrap();

@@ -5,7 +5,7 @@ use anyhow::{Context as _, bail};
 use super::print;
 use super::start::Start;
 use crate::serve::owner::{Answer, AppInfo, ClientInfo, Owner, OwnerError, Request};
-use crate::store::{Access, Client, Protocol, Store, find};
+use crate::store::{Client, Protocol, Store, find, parse_access};
 
 /// Asks the running host; `None` when there is none.
 fn ask(start: &Start, request: &Request) -> anyhow::Result<Option<Answer>> {
@@ -64,7 +64,7 @@ pub(super) fn revoke(start: &Start, client: String, json: bool) -> anyhow::Resul
 }
 
 pub(super) fn set_access(start: &Start, client: String, access: String, json: bool) -> anyhow::Result<u8> {
-    let wanted: Access = access.parse().map_err(anyhow::Error::msg)?;
+    let wanted = parse_access(&access).map_err(anyhow::Error::msg)?;
     let request = Request::Access { client: client.clone(), access };
     change(start, &request, &client, json, |store, found| {
         if found.protocol == Protocol::GameStream {

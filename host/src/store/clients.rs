@@ -6,9 +6,10 @@ use std::time::SystemTime;
 
 use punktfunk_core::bytes::{from_hex, to_hex};
 use punktfunk_core::crypto::sha256;
+use punktfunk_core::native::wire::Access;
 use serde::{Deserialize, Serialize};
 
-use super::{Access, StoreError, read_versioned, write_versioned};
+use super::{StoreError, read_versioned, write_versioned};
 use crate::session::ClientId;
 
 /// The format that is written. 1 knew GameStream clients only, without access, expiry

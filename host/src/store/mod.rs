@@ -17,11 +17,12 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use punktfunk_core::crypto::sha256;
+use punktfunk_core::native::wire::Access;
 
 use crate::platform;
 use crate::session::ClientId;
 
-pub use access::Access;
+pub use access::{PLAY, access_text, parse_access};
 pub use clients::{Client, Protocol, find};
 pub use identity::Identity;
 pub use native_identity::NativeIdentity;

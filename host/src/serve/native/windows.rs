@@ -6,12 +6,13 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use punktfunk_core::native::wire::Access;
 use punktfunk_core::time::Time;
 use tokio::sync::oneshot;
 
 use super::pairing_window::{NotPaired, OPEN_FOR, Offer, Policy, Refusal, WindowId};
 use crate::session::ClientId;
-use crate::store::{Access, Client, Store};
+use crate::store::{Client, Store};
 
 /// How often an owner who waits looks whether the window closed by itself.
 const LOOK_AGAIN: Duration = Duration::from_millis(500);

@@ -174,7 +174,7 @@ fn open_window(
     access: &str,
     expires: Option<u64>,
 ) -> Result<Answer, String> {
-    let terms = Terms { name, access: access.parse()?, expires };
+    let terms = Terms { name, access: store::parse_access(access)?, expires };
     let (window, offer) = shared.windows.open(terms)?;
     let payload = payload::text(&shared.config, shared.store.native_identity(), &offer.secret);
     let pin = String::from_utf8_lossy(&offer.pin).into_owned();
@@ -182,7 +182,7 @@ fn open_window(
 }
 
 async fn set_access(shared: &Arc<Shared>, wanted: String, access: &str) -> Result<Answer, String> {
-    let access = access.parse::<store::Access>()?;
+    let access = store::parse_access(access)?;
     if store::find(&shared.store.clients(), &wanted)?.protocol == Protocol::GameStream {
         return Err(format!(
             "{wanted:?} speaks GameStream, which knows all or nothing: revoke it, or let it expire"
@@ -208,7 +208,12 @@ where
         .map_err(|error| error.to_string())?
         .ok_or_else(|| format!("{wanted:?} was just revoked"))?;
     let _ = shared.changed.send(id);
-    tracing::info!(client = changed.name, access = %changed.access, expires = changed.expires, "client changed");
+    tracing::info!(
+        client = changed.name,
+        access = store::access_text(changed.access),
+        expires = changed.expires,
+        "client changed"
+    );
     Ok(Answer::Changed { client: ClientInfo::from(&changed) })
 }
 

@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::store::Protocol;
+use crate::store::{Protocol, access_text};
 
 /// What the owner asks of a running host.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +27,7 @@ pub enum Request {
     OpenWindow {
         /// What to call it; what it calls itself when left out.
         name: Option<String>,
-        /// What it may do: words as of [`crate::store::Access`].
+        /// What it may do: words as of [`crate::store::parse_access`].
         access: String,
         /// Until when it is trusted, in seconds since 1970.
         expires: Option<u64>,
@@ -44,7 +44,7 @@ pub enum Request {
     Access {
         /// Its name or the beginning of its fingerprint.
         client: String,
-        /// Words as of [`crate::store::Access`].
+        /// Words as of [`crate::store::parse_access`].
         access: String,
     },
     /// Trust one until then.
@@ -157,7 +157,7 @@ pub struct ClientInfo {
     pub protocol: Protocol,
     /// When it was paired, in seconds since 1970.
     pub added: u64,
-    /// What it may do: words as of [`crate::store::Access`].
+    /// What it may do: words as of [`crate::store::parse_access`].
     pub access: String,
     /// Until when it is trusted, in seconds since 1970; none: until it is revoked.
     pub expires: Option<u64>,
@@ -172,7 +172,7 @@ impl From<&crate::store::Client> for ClientInfo {
             fingerprint: client.fingerprint(),
             protocol: client.protocol,
             added: client.added,
-            access: client.access.to_string(),
+            access: access_text(client.access),
             expires: client.expires,
             seen: client.seen,
         }
