@@ -5,4 +5,5 @@
 pub mod flow;
 pub mod keys;
 pub mod media;
+pub mod pairing;
 pub mod wire;
