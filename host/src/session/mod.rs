@@ -33,14 +33,14 @@ use punktfunk_core::gamestream::control::{FecStatus, HdrMetadata};
 use punktfunk_core::gamestream::http::codec_mode;
 use punktfunk_core::gamestream::sdp::StreamConfig;
 use punktfunk_core::input::{self, pad};
+use punktfunk_core::native::wire::Access;
+use punktfunk_core::native::wire::control::{Reconfigure, Reconfigured};
+use punktfunk_core::native::wire::datagram::Sound;
 use punktfunk_net::Route;
 
 pub use keys::KeyLedger;
 pub use mender::Fault;
-pub use native::{
-    Access, Change, NativeConfig, NativeLink, NativeRequest, NativeStarted, Reconfigured, ResumeId,
-    SoundLayout,
-};
+pub use native::{NativeLink, NativeRequest, NativeStarted};
 pub use running::SeatSettings;
 pub use stream::StreamSettings;
 pub use supervisor::{GameStream, Sessions, Settings};
@@ -109,18 +109,19 @@ pub trait Supervisor: Send + Sync {
         Err(LaunchError::Failed("this host has no native sessions".into()))
     }
 
-    /// Changes the picture of a native session while it runs. The error means that there
-    /// is no such session.
-    fn reconfigure(&self, _id: SessionId, _change: Change) -> Result<Reconfigured, LaunchError> {
+    /// Changes the picture of a native session while it runs, which takes some tens of
+    /// milliseconds. What cannot be had is answered with what stays and a text; the error
+    /// means that there is no such session.
+    fn reconfigure(&self, _id: SessionId, _wish: &Reconfigure) -> Result<Reconfigured, LaunchError> {
         Err(LaunchError::NothingToResume)
     }
 
     /// A media datagram came in from `from` (punktfunk-1, section 4): whose it is, its
-    /// media id says. It may be opened in place. Never blocks for long.
-    fn media(&self, _datagram: &mut [u8], _from: Route) {}
+    /// media id says. Never blocks for long.
+    fn media(&self, _datagram: &[u8], _from: Route) {}
 
-    /// A Microphone datagram of a session, without its type. Never blocks.
-    fn microphone(&self, _id: SessionId, _body: &[u8]) {}
+    /// The client of a session said something into its microphone. Never blocks.
+    fn microphone(&self, _id: SessionId, _sound: &Sound<'_>) {}
 
     /// What the client of a session may do from now on. Without [`Access::VIEW`] the
     /// session ends with [`Reason::Revoked`]. Never blocks.
