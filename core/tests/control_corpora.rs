@@ -1,5 +1,5 @@
-//! Replays the fuzzers' inputs for the control stream and for bitstreams, so that what
-//! was found once stays found.
+//! Replays the fuzzers' inputs for the control stream, for bitstreams and for the media of
+//! punktfunk/1, so that what was found once stays found.
 
 use std::path::Path;
 
@@ -40,4 +40,23 @@ fn control_packet() {
 #[test]
 fn bitstream() {
     replay("bitstream", punktfunk_core::gamestream::video::exercise_bitstream);
+}
+
+#[test]
+fn native_open() {
+    replay("native_open", |bytes| {
+        punktfunk_core::native::media::exercise_open(bytes).unwrap();
+    });
+}
+
+#[test]
+fn native_reassemble() {
+    replay("native_reassemble", |bytes| {
+        punktfunk_core::native::media::exercise_reassemble(bytes);
+    });
+    let whole = |name| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/corpus/native_reassemble").join(name);
+        punktfunk_core::native::media::exercise_reassemble(&std::fs::read(path).unwrap())
+    };
+    assert_eq!(["lossless", "loss"].map(whole), [8, 8], "the corpus reaches whole frames");
 }

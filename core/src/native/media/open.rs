@@ -150,3 +150,176 @@ impl Opener {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::Sealer;
+    use super::*;
+    use crate::native::keys::{Aead, Direction, Exported};
+
+    const MEDIA: [u8; 8] = *b"01234567";
+    const NOW: Time = Time(5);
+
+    fn pair(side: Side, aead: Aead) -> (Sealer, Opener) {
+        let schedule = Exported::new([4; 32]).schedule(Direction::ToHost, aead);
+        let sealer = Sealer::new(side, MEDIA, schedule.clone(), NOW).unwrap();
+        (sealer, Opener::new(side, MEDIA, schedule).unwrap())
+    }
+
+    fn sealed(sealer: &mut Sealer, now: Time) -> Vec<u8> {
+        let mut out = Vec::new();
+        let text = sealer.next_sequence().to_be_bytes();
+        sealer.append(Kind::Report, now, &text, &mut out).unwrap();
+        out
+    }
+
+    /// Everything that a datagram could change.
+    fn state(opener: &Opener) -> (u64, u64, u64, u64, bool, Option<u64>) {
+        let schedule = opener.schedule.generation();
+        (
+            opener.window.end(),
+            opener.opened,
+            opener.first,
+            schedule,
+            opener.previous.is_some(),
+            opener.highest(),
+        )
+    }
+
+    fn open(opener: &mut Opener, now: Time, datagram: &[u8]) -> Result<(u64, bool), Error> {
+        let mut copy = datagram.to_vec();
+        let opened = opener.open(now, &mut copy)?;
+        assert_eq!(opened.plain, opened.sequence.to_be_bytes());
+        Ok((opened.sequence, opened.newest))
+    }
+
+    #[test]
+    fn both_sides_and_both_ciphers_open() {
+        for side in [Side::Host, Side::Client] {
+            for aead in [Aead::Aes128Gcm, Aead::ChaCha20Poly1305] {
+                let (mut sealer, mut opener) = pair(side, aead);
+                let first = sealed(&mut sealer, NOW);
+                let second = sealed(&mut sealer, NOW);
+                assert_eq!(open(&mut opener, NOW, &second), Ok((1, true)));
+                assert_eq!(open(&mut opener, NOW, &first), Ok((0, false)));
+                assert_eq!(open(&mut opener, NOW, &first), Err(Error::Replayed));
+                assert_eq!(media_id(&first).is_some_and(|id| id == MEDIA), side == Side::Client);
+            }
+        }
+    }
+
+    #[test]
+    fn the_sequence_goes_on_beyond_32_bits() {
+        let (mut sealer, mut opener) = pair(Side::Host, Aead::Aes128Gcm);
+        // As far as a receiver may be behind: half of what the datagram numbers.
+        for at in (0..=5u64).map(|step| step * 0x7fff_fff0) {
+            sealer.at_sequence(at);
+            let batch: Vec<_> = (0..40).map(|_| sealed(&mut sealer, NOW)).collect();
+            for (n, datagram) in batch.iter().enumerate().rev() {
+                assert_eq!(open(&mut opener, NOW, datagram), Ok((at + n as u64, n == 39)));
+            }
+        }
+        for before in [u64::from(u32::MAX) - 20, (2 << 32) - 20] {
+            let (mut sealer, mut opener) = pair(Side::Host, Aead::Aes128Gcm);
+            let mut at = 0;
+            while at < before {
+                at = before.min(at + 0x7fff_0000);
+                sealer.at_sequence(at);
+                assert_eq!(open(&mut opener, NOW, &sealed(&mut sealer, NOW)), Ok((at, true)));
+            }
+            for expected in at + 1..at + 50 {
+                assert_eq!(open(&mut opener, NOW, &sealed(&mut sealer, NOW)), Ok((expected, true)));
+            }
+        }
+    }
+
+    #[test]
+    fn keys_change_while_datagrams_overtake_each_other() {
+        let (mut sealer, mut opener) = pair(Side::Host, Aead::Aes128Gcm);
+        let mut before: Vec<_> = (0..10).map(|_| sealed(&mut sealer, NOW)).collect();
+        sealer.with_left(0);
+        let after: Vec<_> = (0..10).map(|_| sealed(&mut sealer, NOW)).collect();
+        assert_ne!(before[9][0], after[0][0], "the phase tells");
+        let late = before.split_off(8);
+        for datagram in &before {
+            open(&mut opener, NOW, datagram).unwrap();
+        }
+        for at in [4, 2, 7] {
+            assert_eq!(open(&mut opener, NOW, &after[at]), Ok((10 + at as u64, at != 2)));
+        }
+        let [in_time, too_late] = late.as_slice() else { panic!() };
+        assert_eq!(open(&mut opener, NOW + PREVIOUS_TIME, in_time), Ok((8, false)));
+        let known = state(&opener);
+        let past = NOW + PREVIOUS_TIME + Duration::from_micros(1);
+        assert_eq!(open(&mut opener, past, too_late), Err(Error::Sealed));
+        assert_eq!(state(&opener), known);
+        for at in [0, 9, 1] {
+            open(&mut opener, past, &after[at]).unwrap();
+        }
+        // And again, back to the first phase bit.
+        sealer.with_left(0);
+        assert_eq!(open(&mut opener, past, &sealed(&mut sealer, NOW)), Ok((20, true)));
+        assert_eq!(opener.schedule.generation(), 2);
+    }
+
+    #[test]
+    fn another_session_and_another_direction_are_refused() {
+        let (mut sealer, _) = pair(Side::Client, Aead::Aes128Gcm);
+        let datagram = sealed(&mut sealer, NOW);
+        let schedule = Exported::new([4; 32]).schedule(Direction::ToHost, Aead::Aes128Gcm);
+        let mut other = Opener::new(Side::Client, [0; 8], schedule.clone()).unwrap();
+        assert_eq!(open(&mut other, NOW, &datagram), Err(Error::Foreign));
+        let mut opener = Opener::new(Side::Client, MEDIA, schedule).unwrap();
+        let mut shard = Vec::new();
+        sealer.append(Kind::Shard, NOW, &[0; 8], &mut shard).unwrap();
+        assert_eq!(open(&mut opener, NOW, &shard), Err(Error::Malformed), "clients send no video");
+        assert_eq!(open(&mut opener, NOW, &datagram), Ok((0, true)));
+    }
+
+    proptest! {
+        #[test]
+        fn each_datagram_opens_once_in_any_order(
+            order in proptest::collection::vec(0u64..20_000, 1..300),
+        ) {
+            let (mut sealer, mut opener) = pair(Side::Host, Aead::Aes128Gcm);
+            let mut seen = std::collections::HashSet::new();
+            for sequence in order {
+                sealer.at_sequence(sequence);
+                let datagram = sealed(&mut sealer, NOW);
+                let recent = opener.highest().is_none_or(|highest| sequence + 4096 > highest);
+                let opened = open(&mut opener, NOW, &datagram).is_ok();
+                prop_assert!(!opened || seen.insert(sequence), "opened twice");
+                prop_assert!(opened || !recent || seen.contains(&sequence), "a recent one was refused");
+            }
+        }
+
+        #[test]
+        fn what_does_not_open_changes_nothing(
+            bytes in proptest::collection::vec(any::<u8>(), 0..80),
+            (at, bit, phase, cut) in (any::<prop::sample::Index>(), 0u8..8, any::<bool>(), 0usize..30),
+        ) {
+            let (mut sealer, mut opener) = pair(Side::Host, Aead::Aes128Gcm);
+            let good: Vec<_> = (0..3).map(|_| sealed(&mut sealer, NOW)).collect();
+            open(&mut opener, NOW, &good[0]).unwrap();
+            let known = state(&opener);
+            let mut flipped = good[2].clone();
+            let place = at.index(flipped.len());
+            flipped[place] ^= 1 << bit;
+            let mut other_phase = good[2].clone();
+            other_phase[0] ^= u8::from(phase) << 5;
+            other_phase.truncate(other_phase.len() - cut.max(usize::from(!phase)));
+            let mut media = bytes.clone();
+            if let Some(first) = media.first_mut() {
+                *first = 0x80 | (*first & 0x22);
+            }
+            for bad in [flipped, other_phase, bytes, media] {
+                prop_assert!(open(&mut opener, NOW, &bad).is_err());
+                prop_assert_eq!(state(&opener), known);
+            }
+            open(&mut opener, NOW, &good[2]).unwrap();
+            open(&mut opener, NOW, &good[1]).unwrap();
+        }
+    }
+}

@@ -208,3 +208,132 @@ impl Sealer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+impl Sealer {
+    /// As if `sequence` datagrams had been sent before.
+    pub(super) const fn at_sequence(&mut self, sequence: u64) {
+        self.counter = Counter(sequence);
+    }
+
+    /// As if only `left` more packets were allowed under the present key.
+    pub(super) const fn with_left(&mut self, left: u32) {
+        self.sealed = PACKETS_PER_KEY - left;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use proptest::prelude::*;
+
+    use super::super::{Flags, History, Packetizer, Piece};
+    use super::*;
+    use crate::native::keys::{Direction, Exported};
+
+    fn sealer(secret: u8, side: Side) -> Sealer {
+        let schedule = Exported::new([secret; 32]).schedule(Direction::ToClient, Aead::Aes128Gcm);
+        Sealer::new(side, [0xa5; 8], schedule, Time(0)).unwrap()
+    }
+
+    #[test]
+    fn a_datagram_is_prefix_sealed_part_and_tag() {
+        for (side, prefix) in [(Side::Host, 5), (Side::Client, 13)] {
+            let mut sealer = sealer(1, side);
+            sealer.at_sequence(0x1_0203_0405);
+            let mut out = Vec::new();
+            assert_eq!(sealer.append(Kind::Report, Time(0), b"hello", &mut out), Ok(0x1_0203_0405));
+            assert_eq!((out.len(), out[0]), (prefix + 5 + TAG_LEN, 0x82));
+            assert_eq!(out[prefix - 4..prefix], [2, 3, 4, 5]);
+            assert!(side == Side::Host || out[1..9] == [0xa5; 8]);
+            // The vector of the page: AES-128-GCM with the prefix as associated data.
+            let key = UnboundKey::new(&AES_128_GCM, sealer.schedule.current().key()).unwrap();
+            let nonce = Nonce::assume_unique_for_key(sealer.schedule.current().nonce(0x1_0203_0405));
+            let (head, sealed) = out.split_at_mut(prefix);
+            let plain = LessSafeKey::new(key).open_in_place(nonce, Aad::from(&*head), sealed).unwrap();
+            assert_eq!(plain, b"hello");
+        }
+    }
+
+    #[test]
+    fn a_key_is_left_before_its_last_packet_and_after_ten_minutes() {
+        let mut sealer = sealer(1, Side::Host);
+        let tags = |sealer: &mut Sealer, now| {
+            let mut out = Vec::new();
+            sealer.append(Kind::Padding, now, &[], &mut out).unwrap();
+            out[0]
+        };
+        assert_eq!(tags(&mut sealer, Time(0)), 0x81);
+        sealer.with_left(1);
+        assert_eq!(tags(&mut sealer, Time(0)), 0x81);
+        assert_eq!(sealer.sealed, (1 << 23) - 1, "the 2^23rd packet is not under this key");
+        assert_eq!(tags(&mut sealer, Time(0)), 0xa1);
+        assert_eq!(tags(&mut sealer, Time::from_millis(599_999)), 0xa1);
+        assert_eq!(tags(&mut sealer, Time::from_millis(600_000)), 0x81);
+        // Hours of silence are one step, as the receiver expects.
+        assert_eq!(tags(&mut sealer, Time::from_millis(9_999_999)), 0xa1);
+    }
+
+    #[test]
+    fn what_cannot_be_sealed_uses_no_sequence() {
+        let mut sealer = sealer(1, Side::Host);
+        assert_eq!(sealer.seal(Kind::Shard, Time(0), &mut [0; 20]), Err(Error::Malformed));
+        assert_eq!(sealer.next_sequence(), 0);
+        sealer.at_sequence(u64::MAX);
+        let mut out = vec![1];
+        assert_eq!(sealer.append(Kind::Shard, Time(0), &[], &mut out), Err(Error::Exhausted));
+        assert_eq!(out, [1]);
+    }
+
+    proptest! {
+        // Frames, reports, repairs, changes of keys by number and by time, and resumed
+        // sessions: no key ever sees a nonce twice, and no sequence skips.
+        #[test]
+        fn no_nonce_is_used_twice(script in proptest::collection::vec((0u8..6, 1usize..4000), 1..60)) {
+            let mut seen = HashSet::new();
+            let (mut secret, mut now) = (0, Time(0));
+            let mut sealer = sealer(secret, Side::Host);
+            let mut packetizer = Packetizer::new(0, 1200).unwrap();
+            let mut history = History::new(Duration::from_secs(1), 1 << 20);
+            let mut expected = 0;
+            for (op, size) in script {
+                let mut out = Vec::new();
+                let (before, generation) =
+                    (sealer.schedule.current().clone(), sealer.schedule.generation());
+                match op {
+                    0 => {
+                        let piece = Piece {
+                            data: &vec![7; size], taken: now, epoch: 0, flags: Flags::default(), last: true,
+                        };
+                        let layout = packetizer.packetize(now, piece, |k| k, &mut sealer, &mut out).unwrap();
+                        prop_assert_eq!(sealer.next_sequence() - expected, layout.datagrams() as u64);
+                        history.keep(now, layout, vec![7; size]);
+                    }
+                    1 => {
+                        let target = (packetizer.frame().wrapping_sub(1), 0);
+                        history.repair(now, target, [(0, u16::MAX)], size % 5, &mut sealer, &mut out).unwrap();
+                    }
+                    2 => { sealer.append(Kind::Report, now, &[1, 2, 3], &mut out).unwrap(); }
+                    3 => sealer.with_left((size % 3) as u32),
+                    4 => now = Time(now.0 + 1_000_000 * size as u64),
+                    _ => {
+                        secret += 1;
+                        sealer = self::sealer(secret, Side::Host);
+                        expected = 0;
+                    }
+                }
+                // Of what was sealed just now, the last `sealed` are under the present key,
+                // and what a change of keys left before them under the one before.
+                let present = sealer.schedule.current();
+                let changed = sealer.schedule.generation() != generation;
+                for sequence in expected..sealer.next_sequence() {
+                    let old = changed && sealer.next_sequence() - sequence > u64::from(sealer.sealed);
+                    let key = if old { &before } else { present };
+                    prop_assert!(seen.insert((key.key().to_vec(), key.nonce(sequence))));
+                }
+                expected = sealer.next_sequence();
+            }
+        }
+    }
+}
