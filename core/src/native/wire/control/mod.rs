@@ -175,6 +175,11 @@ impl Control {
     }
 }
 
+/// True when this version knows the type.
+pub const fn is_known(kind: u64) -> bool {
+    limits(kind).is_some()
+}
+
 /// Most bytes of a body of this type.
 pub const fn most(kind: u64) -> u64 {
     match limits(kind) {
