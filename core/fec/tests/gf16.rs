@@ -1,7 +1,11 @@
 //! The code of punktfunk/1 against the crate that defines it.
 
 use proptest::prelude::*;
-use punktfunk_fec::gf16::{Decoder, Encoder, Error, MAX_SHARDS, Shards, ShardsMut};
+use punktfunk_fec::gf16::{Backend, Decoder, Encoder, Error, MAX_SHARDS, Shards, ShardsMut};
+
+fn backends() -> impl Iterator<Item = Backend> {
+    Backend::ALL.into_iter().filter(|backend| backend.available())
+}
 
 /// A small generator: the bytes only have to differ.
 fn noise(seed: u64, len: usize) -> Vec<u8> {
@@ -145,18 +149,69 @@ fn what_cannot_be_repaired_is_an_error() {
 
 #[test]
 fn every_small_block_and_every_loss() {
-    let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
-    for k in 1..=5usize {
-        for m in 1..=5usize {
-            let block = Block::new(k, m, 2 + 2 * (k % 2) + 64 * (m % 2), 3, (k * 8 + m) as u64);
-            block.encode(&mut encoder);
+    let both = |backend| (Encoder::with(backend), Decoder::with(backend));
+    let mut codecs: Vec<(Encoder, Decoder)> = backends().map(both).collect();
+    for (k, m) in (1..=5usize).flat_map(|k| (1..=5usize).map(move |m| (k, m))) {
+        let block = Block::new(k, m, 2 + 2 * (k % 2) + 64 * (m % 2), 3, (k * 8 + m) as u64);
+        for (encoder, decoder) in &mut codecs {
+            block.encode(encoder);
             for lost in 0u32..1 << k {
                 for kept in 0u32..1 << m {
                     if lost.count_ones() <= kept.count_ones() {
                         let of = |bits: u32| (0..8).filter(|i| bits >> i & 1 != 0).collect::<Vec<_>>();
-                        block.repair(&mut decoder, &of(lost), &of(kept));
+                        block.repair(decoder, &of(lost), &of(kept));
                     }
                 }
+            }
+        }
+    }
+}
+
+#[test]
+fn large_blocks_and_those_at_the_edges() {
+    let sizes = [
+        (1, 1),
+        (1, 40),
+        (2, 4096),
+        (16, 16),
+        (17, 16),
+        (16, 17),
+        (32, 20),
+        (20, 32),
+        (255, 1),
+        (256, 255),
+        (1000, 200),
+        (2049, 70),
+        (4095, 1025),
+        (4096, 1),
+        (4096, 2048),
+        (4096, 4096),
+    ];
+    for (k, m) in sizes {
+        let len = if k + m > 2000 { 130 } else { 1426 };
+        let block = Block::new(k, m, len, 46, (k * 5 + m) as u64);
+        for backend in backends() {
+            let few = backend == Backend::Scalar && k + m > 2000;
+            block.encode(&mut Encoder::with(backend));
+            let mut decoder = Decoder::with(backend);
+            for lost in [1, 3, 33, m.min(k) / 2, m.min(k)].into_iter().filter(|&lost| lost <= m.min(k)) {
+                if !few || lost == m.min(k) / 2 {
+                    block.repair(&mut decoder, &picked(7, k, lost), &picked(8, m, lost));
+                }
+            }
+        }
+    }
+}
+
+/// The ways a repair can go have to agree where one takes over from the other.
+#[test]
+fn every_number_of_losses_in_some_blocks() {
+    for (k, m, len) in [(100, 20, 194), (60, 64, 66), (20, 90, 2), (300, 70, 4)] {
+        let block = Block::new(k, m, len, 0, 3);
+        for backend in backends() {
+            let mut decoder = Decoder::with(backend);
+            for lost in 0..=m.min(k) {
+                block.repair(&mut decoder, &picked(lost as u64, k, lost), &picked(9, m, lost));
             }
         }
     }
@@ -172,11 +227,13 @@ proptest! {
         k in 1usize..200, m in 1usize..70, half in 1usize..150, gap in 0usize..70, seed: u64,
     ) {
         let block = Block::new(k, m, half * 2, gap, seed);
-        let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
-        block.encode(&mut encoder);
         let arrived = seed as usize % (m + 1);
-        let lost = picked(seed, k, arrived.min(k));
+        let lost = picked(seed, k, (seed >> 32) as usize % (arrived.min(k) + 1));
         let kept = picked(!seed, m, arrived);
-        block.repair(&mut decoder, &lost, &kept);
+        for backend in backends() {
+            block.encode(&mut Encoder::with(backend));
+            block.repair(&mut Decoder::with(backend), &lost, &kept);
+            block.repair(&mut Decoder::with(backend), &picked(seed, k, m.min(k)), &picked(!seed, m, m));
+        }
     }
 }

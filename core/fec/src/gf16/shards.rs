@@ -60,6 +60,11 @@ impl<'a> Shards<'a> {
         self.shape.len
     }
 
+    /// Where they begin, and the bytes from one to the next.
+    pub(super) const fn place(&self) -> (*const u8, usize) {
+        (self.bytes.as_ptr(), self.shape.stride)
+    }
+
     /// Shard `index`, if there is one.
     pub fn shard(&self, index: usize) -> Option<&'a [u8]> {
         let at = index.checked_mul(self.shape.stride).filter(|_| index < self.shape.count)?;
@@ -95,8 +100,8 @@ impl<'a> ShardsMut<'a> {
         self.bytes.get_mut(at..)?.get_mut(..self.shape.len)
     }
 
-    /// The same shards, to read.
-    pub const fn as_shards(&self) -> Shards<'_> {
-        Shards { bytes: self.bytes, shape: self.shape }
+    /// Where they begin, and the bytes from one to the next.
+    pub(super) const fn place(&mut self) -> (*mut u8, usize) {
+        (self.bytes.as_mut_ptr(), self.shape.stride)
     }
 }
