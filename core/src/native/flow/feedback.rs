@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use crate::native::wire::report::Feedback;
 use crate::time::Time;
 
 /// Sequences that are told apart behind the highest; older missing ones are lost.
@@ -56,6 +57,50 @@ pub struct Sample {
     pub interval: Duration,
     /// Received since the report before.
     pub bytes: u64,
+}
+
+impl Sample {
+    /// As the wire has it. The numbers of reports begin with 0 there.
+    pub fn from_wire(feedback: &Feedback) -> Self {
+        Self {
+            number: u64::from(feedback.number) + 1,
+            highest: feedback.highest,
+            received: feedback.received.into(),
+            lost: feedback.lost.into(),
+            bursts: feedback.bursts,
+            recovered: feedback.recovered.into(),
+            frames: feedback.frames.into(),
+            frames_lost: feedback.frames_lost.into(),
+            delay: super::micros(feedback.delay_us.into()),
+            decode: super::micros(feedback.decode_us.into()),
+            backlog: feedback.backlog.into(),
+            largest: feedback.largest.into(),
+            interval: super::micros(feedback.interval_us.into()),
+            bytes: feedback.bytes,
+        }
+    }
+
+    /// For the wire, where most numbers end at 32 bits.
+    pub fn to_wire(&self) -> Feedback {
+        let short = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
+        let micros = |duration| short(super::to_micros(duration));
+        Feedback {
+            highest: self.highest,
+            received: short(self.received),
+            lost: short(self.lost),
+            bursts: self.bursts,
+            recovered: short(self.recovered),
+            frames: short(self.frames),
+            frames_lost: short(self.frames_lost),
+            delay_us: micros(self.delay),
+            decode_us: micros(self.decode),
+            backlog: short(self.backlog),
+            largest: u16::try_from(self.largest).unwrap_or(u16::MAX),
+            number: short(self.number.saturating_sub(1)),
+            interval_us: micros(self.interval),
+            bytes: self.bytes,
+        }
+    }
 }
 
 /// The client's side.

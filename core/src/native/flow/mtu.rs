@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::feedback::Sample;
+use super::feedback::{self, Sample};
 use crate::time::Time;
 
 /// Every path carries this: the least payload of a media datagram.
@@ -15,15 +15,18 @@ const STEPS: [usize; 3] = [1472, 4000, 8900];
 const CLOSE: usize = 12;
 /// Probes of one size.
 const TRIES: u32 = 3;
-/// The least time to wait for an answer.
-const WAIT: Duration = Duration::from_millis(100);
+/// The least time to wait for an answer, and what to wait for as long as no round trip is
+/// known.
+pub const LEAST_WAIT: Duration = Duration::from_millis(100);
 /// A finished search is tried again after this: paths grow, too.
 const AGAIN: Duration = Duration::from_secs(600);
 /// Datagrams that must have been sent since the last report before their absence
 /// means something.
 const ENOUGH: u64 = 4;
-/// Reports in a row without any of them.
+/// Reports in a row without any of them, besides those sent before any could arrive.
 const SILENT: u32 = 2;
+/// Reports for which datagrams may be under way, at most.
+const UNDER_WAY: u128 = 10;
 
 /// A probe under way.
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +105,7 @@ impl PathMtu {
         let probe = self.probe.as_mut()?;
         probe.id = self.next_id;
         probe.tries += 1;
-        probe.until = now + (round_trip.min(Duration::from_secs(1)) * 2).max(WAIT);
+        probe.until = now + (round_trip.min(Duration::from_secs(1)) * 2).max(LEAST_WAIT);
         self.next_id = self.next_id.wrapping_add(1);
         Some((probe.id, probe.size))
     }
@@ -124,7 +127,7 @@ impl PathMtu {
 
     /// A report of the client. True when nothing large arrives any more and the least
     /// size has to be used from now on.
-    pub fn report(&mut self, now: Time, sample: &Sample) -> bool {
+    pub fn report(&mut self, now: Time, sample: &Sample, round_trip: Duration) -> bool {
         let sent = std::mem::take(&mut self.sent);
         if sample.received > 0 && sample.largest > LEAST as u64 {
             self.silent = 0;
@@ -134,7 +137,8 @@ impl PathMtu {
             return false;
         }
         self.silent += 1;
-        if self.silent < SILENT {
+        let under_way = (round_trip.as_micros() / feedback::EVERY.as_micros()).min(UNDER_WAY);
+        if u128::from(self.silent) < u128::from(SILENT) + under_way {
             return false;
         }
         self.silent = 0;
@@ -231,11 +235,11 @@ mod tests {
         let mut search = PathMtu::new(1472, 1472);
         let nothing = Sample::default();
         let small = Sample { received: 3, largest: 90, ..nothing };
-        assert!(!search.report(Time(0), &nothing), "nothing was sent");
+        assert!(!search.report(Time(0), &nothing, TRIP), "nothing was sent");
         search.sent(50);
-        assert!(!search.report(Time(50_000), &small));
+        assert!(!search.report(Time(50_000), &small, TRIP));
         search.sent(50);
-        assert!(search.report(Time(100_000), &nothing));
+        assert!(search.report(Time(100_000), &nothing, TRIP));
         assert_eq!(search.size(), LEAST);
         play(&mut search, Time(100_000), 20, 1300);
         assert!((1288..=1300).contains(&search.size()), "{}", search.size());
@@ -246,13 +250,13 @@ mod tests {
         let mut search = PathMtu::new(1472, 1472);
         for n in 0..100 {
             search.sent(1);
-            assert!(!search.report(Time::from_millis(n * 50), &Sample::default()));
+            assert!(!search.report(Time::from_millis(n * 50), &Sample::default(), TRIP));
         }
         let good = Sample { received: 10, largest: 1472, ..Sample::default() };
         for n in 0..100 {
             search.sent(100);
             let sample = if n % 2 == 0 { good } else { Sample::default() };
-            assert!(!search.report(Time::from_millis(n * 50), &sample), "one report alone says little");
+            assert!(!search.report(Time::from_millis(n * 50), &sample, TRIP), "one report alone says little");
         }
     }
 
