@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use punktfunk_core::native::keys::{Aead, Direction, Exported, Schedule};
 use punktfunk_core::native::media::{
     Error, Event, Flags, Frame, HEADER_LEN, History, Kind, Layout, Limits, Missing, Opener, Order,
-    Packetizer, Piece, Pushed, Reassembler, Sealer, ShardHeader, Side, datagram_len,
+    Packetizer, Piece, Pushed, Reassembler, Sealer, ShardHeader, Side, datagram_len, exercise_open,
+    exercise_reassemble,
 };
 use punktfunk_core::time::Time;
 
@@ -529,6 +530,12 @@ proptest! {
             let frame = pair.frame();
             prop_assert!(frame.is_some_and(|frame| frame.data() == unit), "frame {} is not right", number);
         }
+    }
+
+    #[test]
+    fn any_bytes_of_a_fuzzer_are_survived(script in proptest::collection::vec(any::<u8>(), 0..600)) {
+        exercise_reassemble(&script);
+        prop_assert_eq!(exercise_open(&script), Ok(()));
     }
 
     #[test]
