@@ -360,12 +360,10 @@ impl<K: Kernels> Machine<K> {
     ///
     /// As [`Restore::restore`], and what `from` points to is there.
     unsafe fn product(&mut self, plan: &Plan, tables: &Logarithms) {
-        if !plan.len.is_multiple_of(K::VECTOR) {
-            grow_rows::<K>(&mut self.rows, self.from.len());
-            // SAFETY: the processor has the lane (this type's rule); the shards are
-            // there (the caller's promise).
-            unsafe { K::pad(&self.from, &mut self.rows, plan.len) };
-        }
+        grow_rows::<K>(&mut self.rows, self.from.len());
+        // SAFETY: the processor has the lane (this type's rule); the shards are there (the
+        // caller's promise).
+        unsafe { K::pad(&self.from, &mut self.rows, plan.len) };
         let mut rest = plan.lost.as_slice();
         while !rest.is_empty() {
             let count = if rest.len() >= K::ROWS { K::ROWS } else { 1 << rest.len().ilog2() };

@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use super::kernel::{Encoding, Kernels, Output, encoding_rows, positions};
+use super::field::{ORDER, logarithms};
+use super::kernel::{Encoding, Kernels, Output, Place, encoding_rows, positions};
 use super::lane::Scalar;
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Gfni256, Gfni512};
@@ -81,21 +82,61 @@ trait Encode: Send + Sync {
 struct Machine<K: Kernels> {
     rows: Vec<K::Vector>,
     factors: Vec<K::Packed>,
+    /// The coefficients of blocks with two parity shards, whatever their data.
+    pairs: Vec<K::Packed>,
+    from: Vec<Place>,
 }
 
 impl<K: Kernels> Default for Machine<K> {
     fn default() -> Self {
-        Self { rows: Vec::new(), factors: Vec::new() }
+        Self { rows: Vec::new(), factors: Vec::new(), pairs: Vec::new(), from: Vec::new() }
     }
 }
 
 impl<K: Kernels> Encode for Machine<K> {
     unsafe fn encode(&mut self, job: &Encoding<'_>) {
+        if let Output::Parity(start, stride) = job.output
+            && job.m == 2
+            && job.k >= 2
+            && K::BUTTERFLY > 100
+        {
+            let to = [Place(start), Place(start.wrapping_add(stride))];
+            // SAFETY: passed on from the caller.
+            return unsafe { self.encode_pair(job, &to) };
+        }
         grow_rows::<K>(&mut self.rows, encoding_rows(job.k, job.m));
         grow_factors::<K>(&mut self.factors, positions(job.k, job.m));
         // SAFETY: the processor has the lane (this type's rule); rows and factors are
         // as many as are asked for; the shards are as the caller vouches for.
         unsafe { K::encode(job, &mut self.rows, &self.factors) };
+    }
+}
+
+impl<K: Kernels> Machine<K> {
+    /// Two parity shards as sums over the data, which is less work than a transform that
+    /// small: see `decode` for the coefficients.
+    ///
+    /// # Safety
+    ///
+    /// As [`Encode::encode`]; `to` is where parity goes.
+    unsafe fn encode_pair(&mut self, job: &Encoding<'_>, to: &[Place; 2]) {
+        let tables = logarithms();
+        let first = self.pairs.len() / 2;
+        self.pairs.extend((2 * first..2 * job.k).map(|i| {
+            let (position, row) = (2 + i / 2, i % 2);
+            let log = tables.log((position / 2) as u16) + ORDER - tables.log((position ^ row) as u16);
+            K::packed(tables.exp(log))
+        }));
+        self.from.clear();
+        let places = (0..job.k).map(|i| Place(job.data.wrapping_add(i * job.data_stride).cast_mut()));
+        self.from.extend(places);
+        grow_rows::<K>(&mut self.rows, job.k);
+        // SAFETY: the processor has the lane (this type's rule); there is a row and a pair
+        // of coefficients for each shard; these are as the caller vouches for.
+        unsafe {
+            K::pad(&self.from, &mut self.rows, job.len);
+            K::product(&self.pairs, &self.from, &self.rows, to, job.len);
+        }
     }
 }
 

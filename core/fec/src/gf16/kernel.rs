@@ -2,14 +2,13 @@
 //! and the transform for many.
 
 use std::ops::Range;
+use std::ptr::null_mut;
 
+use super::column::{gather, scatter, zero};
 use super::lane::{Lane, Scalar};
-use super::transform::{add_rows, derivative, fft, ifft};
+use super::transform::{Group, add_rows, derivative, fft, ifft};
 #[cfg(target_arch = "x86_64")]
 use super::x86::{Avx2, Gfni256, Gfni512};
-
-/// Bytes of the widest column.
-const WIDEST: usize = 256;
 
 /// Where a shard lies. Read or written only in the call that was given it; working
 /// memory keeps its room, not what it points to.
@@ -164,6 +163,9 @@ macro_rules! kernels {
                 $(#[target_feature(enable = $features)])?
                 unsafe fn run(from: &[Place], padded: &mut [<$lane as Lane>::Vector], len: usize) {
                     let rest = len % <$lane as Lane>::VECTOR;
+                    if rest == 0 {
+                        return;
+                    }
                     for (from, to) in from.iter().zip(padded) {
                         // SAFETY: passed on from the caller.
                         unsafe { gather::<$lane, 1>(from.0.add(len - rest), rest, to) };
@@ -196,11 +198,11 @@ macro_rules! kernels {
 
 kernels!(Scalar, column: 4, tile: 1, butterfly: 60);
 #[cfg(target_arch = "x86_64")]
-kernels!(Avx2, column: 4, tile: 1, butterfly: 90, features: "avx2");
+kernels!(Avx2, column: 4, tile: 1, butterfly: 75, features: "avx2");
 #[cfg(target_arch = "x86_64")]
-kernels!(Gfni256, column: 4, tile: 2, butterfly: 135, features: "avx2,gfni");
+kernels!(Gfni256, column: 4, tile: 2, butterfly: 105, features: "avx2,gfni");
 #[cfg(target_arch = "x86_64")]
-kernels!(Gfni512, column: 2, tile: 2, butterfly: 170, features: "avx512f,gfni");
+kernels!(Gfni512, column: 2, tile: 2, butterfly: 125, features: "avx512f,gfni");
 
 /// # Safety
 ///
@@ -244,17 +246,16 @@ unsafe fn encode_column<L: Lane, const T: usize>(
             for first in (0..job.k).step_by(size) {
                 let count = size.min(job.k - first);
                 let to = if first == 0 { whole } else { part };
-                read::<L, T>(job, first..first + count, size, (offset, width), to);
-                ifft::<L, T>(to, size, count, first + size, factors);
-                if first != 0 {
-                    add_rows::<L>(whole, part, size * T);
-                }
+                let sums = if first == 0 { null_mut() } else { whole };
+                let layer =
+                    read::<L, T>(job, first..first + count, size, first + size, (offset, width), to, factors);
+                ifft::<L, T>((to, sums), size, count, (first + size, layer), factors);
             }
             fft::<L, T>(whole, size, 0..wanted, 0, factors);
             write::<L, T>(job, 0..wanted, (offset, width), whole);
         } else {
-            read::<L, T>(job, 0..job.k, size, (offset, width), whole);
-            ifft::<L, T>(whole, size, job.k, 0, factors);
+            let layer = read::<L, T>(job, 0..job.k, size, 0, (offset, width), whole, factors);
+            ifft::<L, T>((whole, null_mut()), size, job.k, (0, layer), factors);
             for first in (0..wanted).step_by(size) {
                 let count = size.min(wanted - first);
                 whole.copy_to_nonoverlapping(part, size * T);
@@ -265,7 +266,9 @@ unsafe fn encode_column<L: Lane, const T: usize>(
     }
 }
 
-/// Reads a column of some data shards into `size` rows; those that are left are zero.
+/// Reads a column of some data shards into `size` rows, those that are left being zero,
+/// and does the first layers of the transform of them, where row 0 has position `delta`.
+/// The number of layers that were done.
 ///
 /// # Safety
 ///
@@ -275,21 +278,61 @@ unsafe fn read<L: Lane, const T: usize>(
     job: &Encoding<'_>,
     shards: Range<usize>,
     size: usize,
-    (offset, width): (usize, usize),
+    delta: usize,
+    column: (usize, usize),
     rows: *mut L::Vector,
-) {
+    factors: &[L::Packed],
+) -> usize {
     let count = shards.len();
     // SAFETY: passed on from the caller.
     unsafe {
-        for (row, shard) in shards.enumerate() {
-            let row = rows.add(row * T);
-            if job.have.is_empty() || *job.have.get_unchecked(shard) {
-                gather::<L, T>(job.data.add(shard * job.data_stride + offset), width, row);
-            } else {
-                zero::<L>(row, T);
+        if size < 4 {
+            for row in 0..size {
+                read_row::<L, T>(job, row < count, shards.start + row, column, rows.add(row * T));
+            }
+            return 0;
+        }
+        for r in (0..count).step_by(4) {
+            let mut four = [[L::zero(); T]; 4];
+            for (i, row) in four.iter_mut().enumerate() {
+                read_row::<L, T>(job, r + i < count, shards.start + r + i, column, row.as_mut_ptr());
+            }
+            let group = Group::<L>::new(r + delta, 0, factors);
+            let at = rows.add(r * T);
+            let [a, b, c, d] = four;
+            for t in 0..T {
+                let out = group.inverse([a[t], b[t], c[t], d[t]]);
+                for (i, out) in out.into_iter().enumerate() {
+                    *at.add(i * T + t) = out;
+                }
             }
         }
-        zero::<L>(rows.add(count * T), (size - count) * T);
+        let done = count.next_multiple_of(4);
+        zero::<L>(rows.add(done * T), (size - done) * T);
+        2
+    }
+}
+
+/// Reads a column of a data shard, or zero when there is none.
+///
+/// # Safety
+///
+/// As [`encode_column`].
+#[inline(always)]
+unsafe fn read_row<L: Lane, const T: usize>(
+    job: &Encoding<'_>,
+    there: bool,
+    shard: usize,
+    (offset, width): (usize, usize),
+    row: *mut L::Vector,
+) {
+    // SAFETY: passed on from the caller.
+    unsafe {
+        if there && (job.have.is_empty() || *job.have.get_unchecked(shard)) {
+            gather::<L, T>(job.data.add(shard * job.data_stride + offset), width, row);
+        } else {
+            zero::<L>(row, T);
+        }
     }
 }
 
@@ -471,7 +514,7 @@ unsafe fn transform_column<L: Lane, const T: usize>(
         for &(position, ..) in job.lost {
             (first, last) = (first.min(usize::from(position)), last.max(usize::from(position)));
         }
-        ifft::<L, T>(rows, job.size, end, 0, factors);
+        ifft::<L, T>((rows, null_mut()), job.size, end, (0, 0), factors);
         derivative::<L, T>(rows, job.size);
         fft::<L, T>(rows, job.size, first..last + 1, 0, factors);
         for &(position, to, ref packed) in job.lost {
@@ -482,81 +525,5 @@ unsafe fn transform_column<L: Lane, const T: usize>(
             }
             scatter::<L, T>(row, width, to.0.add(offset));
         }
-    }
-}
-
-/// # Safety
-///
-/// The processor has what `L` needs, and `count` vectors are there.
-#[inline(always)]
-unsafe fn zero<L: Lane>(rows: *mut L::Vector, count: usize) {
-    for i in 0..count {
-        // SAFETY: the caller's promise.
-        unsafe { *rows.add(i) = L::zero() };
-    }
-}
-
-/// A column, padded to blocks.
-#[repr(C, align(64))]
-struct Padded([u8; WIDEST]);
-
-/// Reads `width` bytes of a shard, at most `T` vectors, into a row. The last block of
-/// the shard may be cut short: its low bytes come first, then as many high bytes.
-///
-/// # Safety
-///
-/// They can be read at `from`, the row can be written, and the processor has what `L`
-/// needs.
-#[inline(always)]
-unsafe fn gather<L: Lane, const T: usize>(from: *const u8, width: usize, row: *mut L::Vector) {
-    const { assert!(T * L::VECTOR <= WIDEST) };
-    if width == T * L::VECTOR {
-        for t in 0..T {
-            // SAFETY: the whole vectors are there.
-            unsafe { *row.add(t) = L::load(from.add(t * L::VECTOR)) };
-        }
-        return;
-    }
-    let mut padded = Padded([0; WIDEST]);
-    let (whole, half) = (width / 64 * 64, width % 64 / 2);
-    // SAFETY: `width` bytes can be read, and fit with one block begun.
-    unsafe {
-        let to = padded.0.as_mut_ptr();
-        from.copy_to_nonoverlapping(to, whole);
-        from.add(whole).copy_to_nonoverlapping(to.add(whole), half);
-        from.add(whole + half).copy_to_nonoverlapping(to.add(whole + 32), half);
-        for t in 0..T {
-            *row.add(t) = L::load(padded.0.as_ptr().add(t * L::VECTOR));
-        }
-    }
-}
-
-/// The opposite of [`gather`].
-///
-/// # Safety
-///
-/// `width` bytes can be written at `to`, the row can be read, and the processor has what
-/// `L` needs.
-#[inline(always)]
-unsafe fn scatter<L: Lane, const T: usize>(row: *const L::Vector, width: usize, to: *mut u8) {
-    const { assert!(T * L::VECTOR <= WIDEST) };
-    if width == T * L::VECTOR {
-        for t in 0..T {
-            // SAFETY: the whole vectors fit into the shard.
-            unsafe { L::store(*row.add(t), to.add(t * L::VECTOR)) };
-        }
-        return;
-    }
-    let mut padded = Padded([0; WIDEST]);
-    let (whole, half) = (width / 64 * 64, width % 64 / 2);
-    // SAFETY: `width` bytes can be written, and were there with one block begun.
-    unsafe {
-        let from = padded.0.as_mut_ptr();
-        for t in 0..T {
-            L::store(*row.add(t), from.add(t * L::VECTOR));
-        }
-        to.copy_from_nonoverlapping(from, whole);
-        to.add(whole).copy_from_nonoverlapping(from.add(whole), half);
-        to.add(whole + half).copy_from_nonoverlapping(from.add(whole + 32), half);
     }
 }

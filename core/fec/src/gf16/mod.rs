@@ -6,6 +6,7 @@
 //! Shards lie [strided](Shards) in a batch of datagrams and are worked on where they
 //! lie. Both keep their working memory: sizes seen before allocate nothing.
 
+mod column;
 mod decode;
 mod encode;
 mod error;

@@ -6,46 +6,48 @@
 
 use super::lane::Lane;
 
-/// From values at the positions to coefficients. Rows from `end` on are zero before.
+/// From values at the positions to coefficients, where the layers below `layer` (an even
+/// number) were done. Rows from `end` on are zero before. What comes out is added to
+/// `sums` if that is anything, and then what is left in `rows` means nothing.
 ///
 /// # Safety
 ///
-/// As [`fft`].
+/// As [`fft`]; `sums` is null or as many rows elsewhere.
 #[inline(always)]
 pub(super) unsafe fn ifft<L: Lane, const T: usize>(
-    rows: *mut L::Vector,
+    (rows, sums): (*mut L::Vector, *mut L::Vector),
     size: usize,
     end: usize,
-    delta: usize,
+    (delta, mut layer): (usize, usize),
     factors: &[L::Packed],
 ) {
     // SAFETY: rows and factors are below what the caller vouches for.
     unsafe {
-        let mut layer = 0;
         while 4 << layer <= size {
             let dist = 1 << layer;
             for r in (0..end).step_by(4 * dist) {
                 let x = r + delta;
                 let at = rows.add(r * T);
-                let f23 = L::factor(factors.get_unchecked((x + 2 * dist) >> layer));
                 if x == 0 {
+                    let f23 = L::factor(factors.get_unchecked((x + 2 * dist) >> layer));
                     inverse_first::<L, T>(at, dist, f23);
                     continue;
                 }
-                let f01 = L::factor(factors.get_unchecked(x >> layer));
-                let f02 = L::factor(factors.get_unchecked(x >> (layer + 1)));
+                let group = Group::<L>::new(x, layer, factors);
+                if 4 * dist == size && !sums.is_null() {
+                    for i in 0..dist * T {
+                        let to = [0, 1, 2, 3].map(|n| n * dist * T + i);
+                        let [a, b, c, d] = to.map(|i| at.add(i));
+                        let out = group.inverse([*a, *b, *c, *d]);
+                        for (out, to) in out.into_iter().zip(to) {
+                            *sums.add(to) = L::add(*sums.add(to), out);
+                        }
+                    }
+                    return;
+                }
                 for i in 0..dist * T {
-                    let [pa, pb, pc, pd] = [0, 1, 2, 3].map(|n| at.add(n * dist * T + i));
-                    let (mut a, mut b, mut c, mut d) = (*pa, *pb, *pc, *pd);
-                    b = L::add(b, a);
-                    a = L::add_product(a, b, f01);
-                    d = L::add(d, c);
-                    c = L::add_product(c, d, f23);
-                    c = L::add(c, a);
-                    a = L::add_product(a, c, f02);
-                    d = L::add(d, b);
-                    b = L::add_product(b, d, f02);
-                    (*pa, *pb, *pc, *pd) = (a, b, c, d);
+                    let [a, b, c, d] = [0, 1, 2, 3].map(|n| at.add(n * dist * T + i));
+                    [*a, *b, *c, *d] = group.inverse([*a, *b, *c, *d]);
                 }
             }
             layer += 2;
@@ -56,12 +58,85 @@ pub(super) unsafe fn ifft<L: Lane, const T: usize>(
             for i in 0..dist * T {
                 let (pa, pb) = (rows.add(i), rows.add(dist * T + i));
                 let b = L::add(*pb, *pa);
-                *pb = b;
-                if delta != 0 {
-                    *pa = L::add_product(*pa, b, factor);
+                let a = if delta == 0 { *pa } else { L::add_product(*pa, b, factor) };
+                if sums.is_null() {
+                    (*pa, *pb) = (a, b);
+                } else {
+                    *sums.add(i) = L::add(*sums.add(i), a);
+                    *sums.add(dist * T + i) = L::add(*sums.add(dist * T + i), b);
                 }
             }
+        } else if !sums.is_null() {
+            add_rows::<L>(sums, rows, size * T);
         }
+    }
+}
+
+/// The factors of two layers.
+pub(super) struct Group<L: Lane> {
+    f01: L::Factor,
+    f23: L::Factor,
+    f02: L::Factor,
+}
+
+impl<L: Lane> Group<L> {
+    /// Those of the group of rows at position `x`, the lower layer being `layer`.
+    ///
+    /// # Safety
+    ///
+    /// The processor has what `L` needs, and the factors are there.
+    #[inline(always)]
+    pub(super) unsafe fn new(x: usize, layer: usize, factors: &[L::Packed]) -> Self {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            Self {
+                f01: L::factor(factors.get_unchecked(x >> layer)),
+                f23: L::factor(factors.get_unchecked((x + (2 << layer)) >> layer)),
+                f02: L::factor(factors.get_unchecked(x >> (layer + 1))),
+            }
+        }
+    }
+
+    /// Two layers from values to coefficients.
+    ///
+    /// # Safety
+    ///
+    /// The processor has what `L` needs.
+    #[inline(always)]
+    pub(super) unsafe fn inverse(&self, [mut a, mut b, mut c, mut d]: [L::Vector; 4]) -> [L::Vector; 4] {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            b = L::add(b, a);
+            a = L::add_product(a, b, self.f01);
+            d = L::add(d, c);
+            c = L::add_product(c, d, self.f23);
+            c = L::add(c, a);
+            a = L::add_product(a, c, self.f02);
+            d = L::add(d, b);
+            b = L::add_product(b, d, self.f02);
+        }
+        [a, b, c, d]
+    }
+
+    /// Two layers from coefficients to values.
+    ///
+    /// # Safety
+    ///
+    /// The processor has what `L` needs.
+    #[inline(always)]
+    pub(super) unsafe fn forward(&self, [mut a, mut b, mut c, mut d]: [L::Vector; 4]) -> [L::Vector; 4] {
+        // SAFETY: passed on from the caller.
+        unsafe {
+            a = L::add_product(a, c, self.f02);
+            c = L::add(c, a);
+            b = L::add_product(b, d, self.f02);
+            d = L::add(d, b);
+            a = L::add_product(a, b, self.f01);
+            b = L::add(b, a);
+            c = L::add_product(c, d, self.f23);
+            d = L::add(d, c);
+        }
+        [a, b, c, d]
     }
 }
 
@@ -111,25 +186,15 @@ pub(super) unsafe fn fft<L: Lane, const T: usize>(
             for r in (wanted.start & !(4 * dist - 1)..wanted.end).step_by(4 * dist) {
                 let x = r + delta;
                 let at = rows.add(r * T);
-                let f23 = L::factor(factors.get_unchecked((x + 2 * dist) >> layer));
                 if x == 0 {
+                    let f23 = L::factor(factors.get_unchecked((x + 2 * dist) >> layer));
                     forward_first::<L, T>(at, dist, f23);
                     continue;
                 }
-                let f01 = L::factor(factors.get_unchecked(x >> layer));
-                let f02 = L::factor(factors.get_unchecked(x >> (layer + 1)));
+                let group = Group::<L>::new(x, layer as usize, factors);
                 for i in 0..dist * T {
-                    let [pa, pb, pc, pd] = [0, 1, 2, 3].map(|n| at.add(n * dist * T + i));
-                    let (mut a, mut b, mut c, mut d) = (*pa, *pb, *pc, *pd);
-                    a = L::add_product(a, c, f02);
-                    c = L::add(c, a);
-                    b = L::add_product(b, d, f02);
-                    d = L::add(d, b);
-                    a = L::add_product(a, b, f01);
-                    b = L::add(b, a);
-                    c = L::add_product(c, d, f23);
-                    d = L::add(d, c);
-                    (*pa, *pb, *pc, *pd) = (a, b, c, d);
+                    let [a, b, c, d] = [0, 1, 2, 3].map(|n| at.add(n * dist * T + i));
+                    [*a, *b, *c, *d] = group.forward([*a, *b, *c, *d]);
                 }
             }
             layers -= 2;
