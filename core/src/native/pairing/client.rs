@@ -28,7 +28,7 @@ pub struct Paired {
 pub struct Pairing(State);
 
 enum State {
-    Started(Started),
+    Started(Box<Started>),
     Confirmed(Confirmed),
     Over,
 }
@@ -45,7 +45,7 @@ impl Pairing {
         let (run, message) = Run::new(Role::Client, channel, password, random);
         let start = PairStart { method: password.method(), name: cut(name, MAX_NAME).to_owned(), message };
         let state = Started { channel: *channel, run, start: start.clone() };
-        (Self(State::Started(state)), start)
+        (Self(State::Started(Box::new(state))), start)
     }
 
     /// Takes what the host says. Whatever is not the one right message ends the attempt.

@@ -72,7 +72,7 @@ impl Secret {
     }
 
     /// 32 hexadecimal digits: for a QR code, never for a log.
-    pub fn to_hex(&self) -> String {
+    pub fn to_hex(self) -> String {
         to_hex(&self.0)
     }
 }

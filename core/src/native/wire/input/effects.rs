@@ -135,9 +135,9 @@ impl InboundEffects {
                 }
             }
             Datagram::PadLight { seq, pad, colour } => {
-                if self.light.get_mut(usize::from(pad)).is_some_and(|newest| newest.take(seq)) {
-                    out.push((pad, Feedback::Led(colour)));
-                }
+                let newest = self.light.get_mut(usize::from(pad));
+                let newer = newest.is_some_and(|newest| newest.take(seq));
+                out.extend(newer.then_some((pad, Feedback::Led(colour))));
             }
             _ => {}
         }

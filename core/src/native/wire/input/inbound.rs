@@ -59,31 +59,27 @@ impl Inbound {
 
     /// Appends the event that a datagram means; none when it is no input or too old.
     pub fn datagram(&mut self, datagram: &Datagram<'_>, out: &mut Vec<Input>) {
-        match *datagram {
-            Datagram::PointerMotion { seq, dx, dy } => {
-                if self.motion.take(seq) {
-                    let [x, y] = std::mem::replace(&mut self.sums, [dx, dy]);
-                    let pixels = |now: i32, before: i32| f64::from(now.wrapping_sub(before)) / 256.0;
-                    out.push(Input::Event(Event::PointerMotion { dx: pixels(dx, x), dy: pixels(dy, y) }));
-                }
-            }
+        let input = match *datagram {
+            Datagram::PointerMotion { seq, dx, dy } => self.motion.take(seq).then(|| {
+                let [x, y] = std::mem::replace(&mut self.sums, [dx, dy]);
+                let pixels = |now: i32, before: i32| f64::from(now.wrapping_sub(before)) / 256.0;
+                Input::Event(Event::PointerMotion { dx: pixels(dx, x), dy: pixels(dy, y) })
+            }),
             Datagram::PointerPosition { seq, x, y } => {
-                if self.position.take(seq) {
-                    out.push(Input::Event(Event::PointerPosition { x: unshare(x), y: unshare(y) }));
-                }
+                let event = Event::PointerPosition { x: unshare(x), y: unshare(y) };
+                self.position.take(seq).then_some(Input::Event(event))
             }
             Datagram::PadState { seq, pad: index, state } => {
-                if take(&mut self.states, index, seq) {
-                    out.push(Input::Pad(pad::Event { index, change: Change::State(state) }));
-                }
+                let event = pad::Event { index, change: Change::State(state) };
+                take(&mut self.states, index, seq).then_some(Input::Pad(event))
             }
             Datagram::PadMotion { seq, pad: index, sensor, axes } => {
-                if take(&mut self.motions, index, seq) {
-                    out.push(Input::Pad(pad::Event { index, change: Change::Motion { sensor, axes } }));
-                }
+                let event = pad::Event { index, change: Change::Motion { sensor, axes } };
+                take(&mut self.motions, index, seq).then_some(Input::Pad(event))
             }
-            _ => {}
-        }
+            _ => None,
+        };
+        out.extend(input);
     }
 }
 
