@@ -344,8 +344,8 @@ pub fn peer_address(connection: &Connection) -> SocketAddr {
 ///
 /// # Errors
 /// [`Error::Export`].
-pub fn export(connection: &Connection, label: &str, context: &[u8]) -> Result<[u8; 32], Error> {
+pub fn export(connection: &Connection, label: impl AsRef<[u8]>, context: &[u8]) -> Result<[u8; 32], Error> {
     let mut secret = [0; 32];
-    connection.export_keying_material(&mut secret, label.as_bytes(), context).map_err(|_| Error::Export)?;
+    connection.export_keying_material(&mut secret, label.as_ref(), context).map_err(|_| Error::Export)?;
     Ok(secret)
 }

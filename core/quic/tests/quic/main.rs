@@ -1,4 +1,8 @@
-//! What the tests of this crate share: identities, and a host and a client on 127.0.0.1.
+//! Host and client of this crate on 127.0.0.1, and what the tests of it share.
+
+mod certificates;
+mod endpoint;
+mod flood;
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
@@ -23,8 +27,11 @@ pub fn socket() -> std::net::UdpSocket {
     bind_udp_to("127.0.0.1:0".parse().expect("address"), false).expect("socket")
 }
 
+/// What came to a sink.
+pub type Mail = Receiver<(Vec<u8>, Peer)>;
+
 /// A sink that passes on what it gets, and the other end of it.
-pub fn mailbox() -> (Arc<dyn MediaSink>, Receiver<(Vec<u8>, Peer)>) {
+pub fn mailbox() -> (Arc<dyn MediaSink>, Mail) {
     let (sender, receiver) = channel();
     // Nobody listens any more: the test is over.
     let sink = move |bytes: &mut [u8], peer: Peer| drop(sender.send((bytes.to_vec(), peer)));

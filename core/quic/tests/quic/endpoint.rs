@@ -1,8 +1,6 @@
 //! Host and client on one real socket each: all planes at once.
 
-mod common;
-
-use common::{LONG, deaf, identity, mailbox, meet, socket};
+use crate::{LONG, deaf, identity, mailbox, meet, socket};
 use punktfunk_net::{Datagrams, Route, bind_udp_to};
 use punktfunk_quic::{ConnectError, ConnectionError, Endpoint, export, peer_address, peer_identity};
 
