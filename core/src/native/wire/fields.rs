@@ -171,6 +171,12 @@ impl<'a> Writer<'a> {
         self
     }
 
+    /// A field of bytes that `value` appends: nothing is allocated for it.
+    pub fn appended(&mut self, tag: u64, value: impl FnOnce(&mut Vec<u8>)) -> &mut Self {
+        prefixed(tag, self.out, value);
+        self
+    }
+
     /// A field that is a number.
     pub fn number(&mut self, tag: u64, value: impl Into<u64>) -> &mut Self {
         let value = value.into();
@@ -208,8 +214,7 @@ impl<'a> Writer<'a> {
 
     /// A field that holds fields of its own.
     pub fn nested(&mut self, tag: u64, body: impl FnOnce(&mut Writer<'_>)) -> &mut Self {
-        prefixed(tag, self.out, |out| body(&mut Writer::new(out)));
-        self
+        self.appended(tag, |out| body(&mut Writer::new(out)))
     }
 }
 

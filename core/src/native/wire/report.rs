@@ -270,11 +270,12 @@ impl Nack {
                 fields.number(4, true);
             }
             Missing::Ranges(ranges) => {
-                let ranges = ranges.iter().take(MAX_RANGES);
-                let bytes: Vec<u8> = ranges
-                    .flat_map(|(first, count)| first.to_be_bytes().into_iter().chain(count.to_be_bytes()))
-                    .collect();
-                fields.bytes(3, &bytes);
+                fields.appended(3, |out| {
+                    for (first, count) in ranges.iter().take(MAX_RANGES) {
+                        out.extend(first.to_be_bytes());
+                        out.extend(count.to_be_bytes());
+                    }
+                });
             }
         }
     }
