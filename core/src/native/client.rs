@@ -221,7 +221,7 @@ impl Media {
     /// The next thing that has to happen; a datagram to send is appended to `out`.
     pub fn poll(&mut self, now: Time, out: &mut Vec<u8>) -> Output {
         loop {
-            while let Some(event) = self.reassembler.poll() {
+            if let Some(event) = self.reassembler.poll() {
                 return match event {
                     Event::Frame(frame) => self.release(now, frame),
                     Event::Lost { first, last } => self.lost(now, first, last),

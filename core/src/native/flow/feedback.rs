@@ -81,7 +81,7 @@ impl Sample {
     }
 
     /// For the wire, where most numbers end at 32 bits.
-    pub fn to_wire(&self) -> Feedback {
+    pub fn to_wire(self) -> Feedback {
         let short = |value: u64| u32::try_from(value).unwrap_or(u32::MAX);
         let micros = |duration| short(super::to_micros(duration));
         Feedback {

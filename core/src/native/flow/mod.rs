@@ -7,6 +7,7 @@
 //! ([`feedback::Readings`]), so that the rest can calculate without looking back.
 
 pub mod clock;
+mod exercise;
 pub mod feedback;
 pub mod gso;
 pub mod mtu;
@@ -15,6 +16,8 @@ pub mod rate;
 pub mod repair;
 
 use std::time::Duration;
+
+pub use exercise::exercise_peer;
 
 /// Microseconds as a peer's number has them, at most an hour: longer means nothing here.
 pub(crate) fn micros(value: u64) -> Duration {
