@@ -88,6 +88,36 @@ fn coalesced_datagrams_are_told_apart_again() {
 }
 
 #[test]
+fn what_must_not_wait_is_sent_at_once_and_never_in_fragments() {
+    for ip in addresses() {
+        let options = UdpOptions { whole: true, ..UdpOptions::default() };
+        let (sender, receiver) = (open(ip, &options), open(ip, &options));
+        let frame = frame();
+        let sent = sender.try_send(frame.datagrams(), Route::to(receiver.local_addr())).expect("sent");
+        assert_eq!(sent, 100);
+        let got = take(&receiver, &mut RecvBatch::new(64), frame.bytes.len());
+        assert!(frame.datagrams().iter().eq(got.iter().map(Vec::as_slice)));
+        let (level, option, probe) = if sender.is_ipv6() {
+            (libc::IPPROTO_IPV6, libc::IPV6_MTU_DISCOVER, libc::IPV6_PMTUDISC_PROBE)
+        } else {
+            (libc::IPPROTO_IP, libc::IP_MTU_DISCOVER, libc::IP_PMTUDISC_PROBE)
+        };
+        let (mut value, mut size) = (-1_i32, 4_u32);
+        // SAFETY: both pointers are to live integers of the sizes announced.
+        let read = unsafe {
+            libc::getsockopt(
+                sender.as_fd().as_raw_fd(),
+                level,
+                option,
+                (&raw mut value).cast(),
+                &raw mut size,
+            )
+        };
+        assert_eq!((read, value), (0, probe));
+    }
+}
+
+#[test]
 fn a_refused_gso_is_given_up_for_good_and_nothing_is_lost() {
     for ip in addresses() {
         let receiver = open(ip, &UdpOptions::default());

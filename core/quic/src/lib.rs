@@ -1,6 +1,6 @@
 //! QUIC on the port that media uses: one socket, one receiving thread that tells the
 //! planes apart by the first byte, and the identities of both sides
-//! (docs/protocol/punktfunk-1.md, sections 1 and 10; docs/decisions/0015).
+//! (docs/protocol/punktfunk-1.md, sections 1 and 10; docs/decisions/0016).
 //!
 //! The host binds an [`Endpoint::host`] and accepts; a client binds an
 //! [`Endpoint::client`] and connects. Media datagrams go to a [`MediaSink`] on the
