@@ -133,6 +133,7 @@ pub fn start(
 ) -> Result<Running, ServeError> {
     let ports = context.config.ports;
     let gamestream = if context.gamestream { Some(GameStream::bind(context)?) } else { None };
+    let native = native::Port::bind(context, supervisor.clone())?;
     let socket = owner::Socket::bind(owner::socket_path(&context.runtime, ports.base()))?;
     let control = match options.control {
         Some(hook) => Some(hook(context, supervisor.clone()).map_err(|source| ServeError::Port {
@@ -157,6 +158,7 @@ pub fn start(
     if let Some(gamestream) = gamestream {
         gamestream.serve(&shared, &stop, &mut tasks);
     }
+    tasks.spawn(native.serve(shared.clone(), stop.subscribe()));
     tasks.spawn(expiry::watch(shared.clone(), stop.subscribe()));
     tasks.spawn(socket.serve(shared, stop.subscribe()));
     let announcement = if options.announce { mdns::announce(context) } else { None };

@@ -2,7 +2,7 @@
 //! minutes, three wrong confirmations or one good one close it, and whoever asks is
 //! charged for it before anything is looked up (punktfunk-1, section 7).
 //!
-//! A plain machine: time comes in as an argument, and so do PIN and secret. The
+//! A plain machine: time comes in as an argument, and so does what is offered. The
 //! exchange itself is `core`'s; each connection has one attempt at most, which
 //! [`super::pairing`] sees to.
 
@@ -38,17 +38,6 @@ pub enum Refusal {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct WindowId(pub u64);
 
-/// What the owner shows, and what a client that saw it gets.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Offer<T> {
-    /// Six ASCII digits.
-    pub pin: [u8; 6],
-    /// What the QR code carries.
-    pub secret: [u8; 16],
-    /// What the owner settled about the client.
-    pub terms: T,
-}
-
 /// Why a confirmation pairs nobody.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NotPaired {
@@ -58,7 +47,7 @@ pub enum NotPaired {
     TooLate,
 }
 
-/// The window, and who tried.
+/// The window, with what it offers, and who tried.
 pub struct Policy<T> {
     window: Option<Window<T>>,
     next: u64,
@@ -71,7 +60,7 @@ struct Window<T> {
     id: WindowId,
     until: Time,
     wrong: u32,
-    offer: Offer<T>,
+    offer: T,
 }
 
 impl<T: Clone> Policy<T> {
@@ -87,7 +76,7 @@ impl<T: Clone> Policy<T> {
     }
 
     /// Opens a window; the one before is closed. Who tried too often stays charged.
-    pub fn open(&mut self, now: Time, offer: Offer<T>) -> WindowId {
+    pub fn open(&mut self, now: Time, offer: T) -> WindowId {
         let id = WindowId(self.next);
         self.next += 1;
         self.window = Some(Window { id, until: now + OPEN_FOR, wrong: 0, offer });
@@ -97,11 +86,6 @@ impl<T: Clone> Policy<T> {
     /// Closes this window if it is still open.
     pub fn close(&mut self, id: WindowId) {
         self.window.take_if(|window| window.id == id);
-    }
-
-    /// When the window closes by itself.
-    pub fn until(&self) -> Option<Time> {
-        self.window.as_ref().map(|window| window.until)
     }
 
     /// This window is open.
@@ -114,7 +98,7 @@ impl<T: Clone> Policy<T> {
     ///
     /// # Errors
     /// [`Refusal`].
-    pub fn begin(&mut self, now: Time, from: IpAddr) -> Result<(WindowId, Offer<T>), Refusal> {
+    pub fn begin(&mut self, now: Time, from: IpAddr) -> Result<(WindowId, T), Refusal> {
         if !self.charge(now, from) {
             return Err(Refusal::TooManyTries);
         }
@@ -145,8 +129,9 @@ impl<T: Clone> Policy<T> {
         Err(NotPaired::Wrong)
     }
 
-    /// Takes one try from what the source has left, then from what all have.
-    fn charge(&mut self, now: Time, from: IpAddr) -> bool {
+    /// Takes one try from what the source has left, then from what all have. False when
+    /// nothing is left.
+    pub fn charge(&mut self, now: Time, from: IpAddr) -> bool {
         let source = Source::of(from);
         if self.sources.len() >= MOST_SOURCES && !self.sources.contains_key(&source) {
             self.sources.retain(|_, bucket| bucket.whole_at > now);
@@ -210,8 +195,8 @@ mod tests {
 
     const SECOND: u64 = 1_000_000;
 
-    fn offer() -> Offer<&'static str> {
-        Offer { pin: *b"123456", secret: [7; 16], terms: "terms" }
+    fn offer() -> &'static str {
+        "PIN and secret"
     }
 
     fn at(seconds: u64) -> Time {
@@ -227,7 +212,7 @@ mod tests {
         let mut policy = Policy::new();
         assert_eq!(policy.begin(at(0), v4(1)).err(), Some(Refusal::Closed));
         let id = policy.open(at(1), offer());
-        assert_eq!(policy.begin(at(120), v4(2)).unwrap().1.terms, "terms");
+        assert_eq!(policy.begin(at(120), v4(2)).unwrap().1, offer());
         assert_eq!(policy.begin(at(121), v4(3)).err(), Some(Refusal::Closed));
         assert_eq!(policy.settle(at(121), id, true), Err(NotPaired::TooLate), "proven too late");
 

@@ -6,11 +6,14 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use punktfunk_core::native::pairing::host::Offer;
+use punktfunk_core::native::pairing::{Pin, Secret};
 use punktfunk_core::native::wire::Access;
 use punktfunk_core::time::Time;
 use tokio::sync::oneshot;
 
-use super::pairing_window::{NotPaired, OPEN_FOR, Offer, Policy, Refusal, WindowId};
+use super::pairing_window::{NotPaired, OPEN_FOR, Policy, Refusal, WindowId};
+use super::random;
 use crate::session::ClientId;
 use crate::store::{Client, Store};
 
@@ -28,6 +31,25 @@ pub(in crate::serve) struct Terms {
     pub expires: Option<u64>,
 }
 
+/// What a window is open for.
+#[derive(Clone)]
+pub(super) struct Invite {
+    /// What the client has to know.
+    pub offer: Offer,
+    /// What it gets.
+    pub terms: Terms,
+}
+
+/// An open window, for the owner to show.
+pub(in crate::serve) struct Opened {
+    /// Names it.
+    pub id: WindowId,
+    /// To be typed.
+    pub pin: Pin,
+    /// For the QR code.
+    pub secret: Secret,
+}
+
 /// All native pairing of a host.
 pub(in crate::serve) struct Windows {
     store: Arc<Store>,
@@ -36,7 +58,7 @@ pub(in crate::serve) struct Windows {
 }
 
 struct State {
-    policy: Policy<Terms>,
+    policy: Policy<Invite>,
     /// Who waits for the outcome of the newest window.
     waiting: Option<(WindowId, Waiting)>,
 }
@@ -54,17 +76,18 @@ impl Windows {
         Self { store, clock: Instant::now(), state: Mutex::new(state) }
     }
 
-    /// Opens a window. The error is for the owner to read.
-    pub(in crate::serve) fn open(&self, terms: Terms) -> Result<(WindowId, Offer<Terms>), String> {
-        let offer = Offer { pin: pin()?, secret: random()?, terms };
+    /// Opens a window.
+    pub(in crate::serve) fn open(&self, terms: Terms) -> Opened {
+        let (pin, secret) = (Pin::new(&mut random), Secret::new(&mut random));
+        let offer = Offer { pin: Some(pin), secret: Some(secret) };
         let now = self.now();
         let mut state = self.state();
-        let id = state.policy.open(now, offer.clone());
+        let id = state.policy.open(now, Invite { offer, terms });
         let (tell, hear) = oneshot::channel();
         // Whoever waited for the window before hears that it was closed.
         state.waiting = Some((id, Waiting { tell: Some(tell), hear: Some(hear), is_settled: false }));
         tracing::info!(seconds = OPEN_FOR.as_secs(), "a client may pair now");
-        Ok((id, offer))
+        Opened { id, pin, secret }
     }
 
     /// Waits until the window closes: the client that paired, or why none did. Closes
@@ -97,9 +120,15 @@ impl Windows {
     }
 
     /// See [`Policy::begin`].
-    pub(super) fn begin(&self, from: IpAddr) -> Result<(WindowId, Offer<Terms>), Refusal> {
+    pub(super) fn begin(&self, from: IpAddr) -> Result<(WindowId, Invite), Refusal> {
         let now = self.now();
         self.state().policy.begin(now, from)
+    }
+
+    /// See [`Policy::charge`].
+    pub(super) fn charge(&self, from: IpAddr) -> bool {
+        let now = self.now();
+        self.state().policy.charge(now, from)
     }
 
     /// See [`Policy::settle`]; tells the owner when the last wrong confirmation closed
@@ -170,44 +199,5 @@ struct Closing<'a> {
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
         self.windows.state().policy.close(self.id);
-    }
-}
-
-/// Six digits, each number as likely as the others.
-fn pin() -> Result<[u8; 6], String> {
-    // The most that a million divides; one above it is drawn again.
-    const EVEN: u32 = u32::MAX - u32::MAX % 1_000_000;
-    loop {
-        let number = u32::from_be_bytes(random()?);
-        if number < EVEN {
-            let mut digits = [0; 6];
-            for (n, digit) in digits.iter_mut().rev().enumerate() {
-                *digit = b'0' + u8::try_from(number / 10_u32.pow(n as u32) % 10).unwrap_or(0);
-            }
-            return Ok(digits);
-        }
-    }
-}
-
-fn random<const N: usize>() -> Result<[u8; N], String> {
-    let mut bytes = [0; N];
-    aws_lc_rs::rand::fill(&mut bytes).map_err(|_| "the system gives no random numbers".to_owned())?;
-    Ok(bytes)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pin_has_six_digits_of_which_none_is_preferred() {
-        let mut counts = [[0_u32; 10]; 6];
-        for _ in 0..20_000 {
-            for (place, digit) in counts.iter_mut().zip(pin().unwrap()) {
-                place[usize::from(digit - b'0')] += 1;
-            }
-        }
-        // 2,000 expected, deviation 42.
-        assert!(counts.iter().flatten().all(|count| (1_600..2_400).contains(count)), "{counts:?}");
     }
 }

@@ -9,18 +9,21 @@ mod client;
 mod protocol;
 
 use std::io;
+use std::net::{IpAddr, UdpSocket};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use punktfunk_core::native::pairing::qr::{Address, Invitation};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::net::unix::OwnedReadHalf;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::native::{OPEN_FOR, Terms, WindowId, payload};
+use super::native::{OPEN_FOR, Terms, WindowId};
 use super::{ServeError, Shared};
+use crate::config::Config;
 use crate::session::ClientId;
 use crate::store::{self, Protocol, StoreError};
 
@@ -175,10 +178,45 @@ fn open_window(
     expires: Option<u64>,
 ) -> Result<Answer, String> {
     let terms = Terms { name, access: store::parse_access(access)?, expires };
-    let (window, offer) = shared.windows.open(terms)?;
-    let payload = payload::text(&shared.config, shared.store.native_identity(), &offer.secret);
-    let pin = String::from_utf8_lossy(&offer.pin).into_owned();
-    Ok(Answer::Window { window: window.0, pin, payload, seconds: OPEN_FOR.as_secs() })
+    let opened = shared.windows.open(terms);
+    let invitation = Invitation {
+        addresses: addresses(&shared.config),
+        fingerprint: shared.store.native_identity().hash(),
+        secret: opened.secret,
+        name: shared.config.name.clone(),
+    };
+    Ok(Answer::Window {
+        window: opened.id.0,
+        pin: opened.pin.to_string(),
+        payload: invitation.to_string(),
+        seconds: OPEN_FOR.as_secs(),
+    })
+}
+
+/// Where this host can be reached: at the address it listens on, else at those of the
+/// routes out, asked for by connecting a UDP socket, which sends nothing (RFC 5737 and
+/// 3849 addresses).
+fn addresses(config: &Config) -> Vec<Address> {
+    let toward = |bind: &str, to: &str| {
+        let socket = UdpSocket::bind(bind).ok()?;
+        socket.connect(to).ok()?;
+        let address = socket.local_addr().ok()?.ip();
+        (!address.is_unspecified()).then_some(address)
+    };
+    let mut found: Vec<IpAddr> = match config.native.bind {
+        Some(address) if !address.is_unspecified() => vec![address],
+        _ => [toward("0.0.0.0:0", "192.0.2.1:9"), toward("[::]:0", "[2001:db8::1]:9")]
+            .into_iter()
+            .flatten()
+            .collect(),
+    };
+    if found.is_empty() {
+        found.push(IpAddr::from([127, 0, 0, 1]));
+    }
+    found
+        .into_iter()
+        .map(|address| Address { host: address.to_string(), port: config.native_port() })
+        .collect()
 }
 
 async fn set_access(shared: &Arc<Shared>, wanted: String, access: &str) -> Result<Answer, String> {
