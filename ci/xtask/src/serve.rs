@@ -43,8 +43,12 @@ pub struct Options {
 /// Options of `cargo xtask pair`.
 #[derive(Args)]
 pub struct PairOptions {
-    /// The four digits the client shows
+    /// The four digits Moonlight shows
+    #[arg(conflicts_with = "native")]
     pin: Option<String>,
+    /// Let one punktfunk client pair: show PIN and QR code
+    #[arg(long)]
+    native: bool,
     /// The port `serve` was given
     #[arg(long, value_name = "BASE")]
     port: Option<u16>,
@@ -89,11 +93,11 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     Err(host.exec()).with_context(|| format!("starting {}", folder.join("punktfunk-host").display()))
 }
 
-/// Hands a PIN to the running host.
+/// Hands a PIN to the running host, or has it show one.
 pub fn pair(options: &PairOptions) -> Result<ExitCode> {
     let host = host_program(&options.profile)?;
     let mut command = Command::new(&host);
-    command.arg("pair").args(&options.pin);
+    command.arg("pair").args(&options.pin).args(options.native.then_some("--native"));
     if let Some(port) = options.port {
         command.args(["--port", &port.to_string()]);
     }
@@ -133,9 +137,20 @@ fn welcome(port: u16, addresses: &[IpAddr]) -> String {
     let suffix = if port == DEFAULT_PORT { String::new() } else { format!(" --port {port}") };
     text += &format!(
         "To pair, choose it there; Moonlight shows a PIN. Enter the PIN here, in a second terminal:\n    \
-         cargo xtask pair PIN{suffix}\n\n"
+         cargo xtask pair PIN{suffix}\n\n\
+         Clients of punktfunk/1 use UDP port {}. To pair one, have the host show a PIN and a QR code:\n    \
+         cargo xtask pair --native{suffix}\n\n",
+        native_port(port)
     );
     text
+}
+
+/// Where punktfunk/1 is unless the configuration says otherwise: as the host derives it.
+fn native_port(port: u16) -> u16 {
+    match port.checked_sub(DEFAULT_PORT - 9777) {
+        Some(native @ 1024..) => native,
+        _ => port.saturating_add(12),
+    }
 }
 
 /// The addresses other machines can reach us by: those of the routes out, asked for
@@ -281,9 +296,12 @@ mod tests {
         let usual = welcome(DEFAULT_PORT, &addresses);
         assert!(usual.contains("    192.0.2.7\n    2001:db8::7\n"));
         assert!(usual.contains("cargo xtask pair PIN\n"));
+        assert!(usual.contains("UDP port 9777") && usual.contains("cargo xtask pair --native\n"));
         let other = welcome(50_000, &addresses);
         assert!(other.contains("    192.0.2.7:50000\n    [2001:db8::7]:50000\n"));
         assert!(other.contains("cargo xtask pair PIN --port 50000\n"));
+        assert!(other.contains("UDP port 11788") && other.contains("pair --native --port 50000\n"));
+        assert_eq!(native_port(10_000), 10_012);
     }
 
     #[test]

@@ -15,31 +15,31 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 /// Works until `stop`.
 pub(super) async fn watch(shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
     let mut changed = shared.changed.subscribe();
-    let mut trusted = trusted(&shared);
+    // Whose end was seen to. Those of an earlier host may have left something running.
+    let mut over = BTreeSet::new();
     loop {
+        see_to_expired(&shared, &mut over).await;
         tokio::select! {
             () = tokio::time::sleep(until_next(&shared)) => {}
             // Whatever it was; some may have been missed, too.
             _ = changed.recv() => {}
             _ = stop.wait_for(|stop| *stop) => return,
         }
-        let still = self::trusted(&shared);
-        for client in shared.store.clients() {
-            if client.is_expired() && trusted.contains(&client.id) && !still.contains(&client.id) {
-                tracing::info!(client = client.name, "its time is over");
-                let id = client.id;
-                // Connections first: ending programs may take a while.
-                let _ = shared.changed.send(id);
-                shared.supervise(move |supervisor| supervisor.revoke(id)).await;
-            }
-        }
-        trusted = still;
     }
 }
 
-fn trusted(shared: &Shared) -> BTreeSet<ClientId> {
-    let clients = shared.store.clients();
-    clients.iter().filter(|client| !client.is_expired()).map(|client| client.id).collect()
+async fn see_to_expired(shared: &Arc<Shared>, over: &mut BTreeSet<ClientId>) {
+    for client in shared.store.clients() {
+        let id = client.id;
+        if !client.is_expired() {
+            over.remove(&id);
+        } else if over.insert(id) {
+            tracing::info!(client = client.name, "its time is over");
+            // Connections first: ending programs may take a while.
+            let _ = shared.changed.send(id);
+            shared.supervise(move |supervisor| supervisor.revoke(id)).await;
+        }
+    }
 }
 
 fn until_next(shared: &Shared) -> Duration {

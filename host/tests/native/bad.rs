@@ -32,7 +32,7 @@ async fn rubbish_closes_its_connection_and_disturbs_no_session() {
         // From a stranger, from a paired client, and from one in the middle of a session.
         let mut stranger = stage.connect(&identity()).await;
         stranger.raw(&bytes).await;
-        assert_eq!(stranger.ends_with(Code::BadMessage).await.is_empty(), false, "{name}");
+        assert!(!stranger.ends_with(Code::BadMessage).await.is_empty(), "{name}");
         let mut paired = stage.paired(name).await;
         paired.raw(&bytes).await;
         paired.ends_with(Code::BadMessage).await;
@@ -54,6 +54,8 @@ async fn a_client_of_another_time_hears_which_versions_there_are() {
             Ok(Control::Refused(refused)) => {
                 assert_eq!((refused.code, refused.versions), (Code::Version, vec![1]));
             }
+            // On a very busy machine the close overtakes the words.
+            Err((code, _)) => assert_eq!(code, Code::Version),
             other => panic!("{other:?}"),
         }
         assert_eq!(player.closed().await.0, Code::Version);
@@ -136,9 +138,12 @@ async fn a_client_that_does_not_read_ends_nothing_but_itself() {
     for _ in 0..5_000 {
         Control::ListApps.encode(&mut asked).unwrap();
     }
-    let (send, done) = (&mut deaf.send, tokio::time::Duration::from_millis(200));
-    let _ = tokio::time::timeout(done, send.write_all(&asked)).await;
+    let asking = tokio::spawn(async move {
+        let _ = deaf.send.write_all(&asked).await;
+        deaf
+    });
     playing.say(Control::Key(Key { code: 30, down: true })).await;
     while stage.note().await != "1 Input(Key { code: 30, down: true })" {}
-    soon(stage.stop()).await;
+    stage.stop().await;
+    drop(soon(asking).await);
 }

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -200,12 +199,8 @@ impl Stage {
         soon(self.notes.recv()).await.unwrap()
     }
 
-    pub fn socket(&self) -> PathBuf {
-        socket_path(self.dir.path(), self.base)
-    }
-
     pub fn owner(&self) -> Owner {
-        Owner::connect(&self.socket()).unwrap()
+        Owner::connect(&socket_path(self.dir.path(), self.base)).unwrap()
     }
 
     /// Asks as the owner.

@@ -201,3 +201,43 @@ impl Drop for Closing<'_> {
         self.windows.state().policy.close(self.id);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn windows(name: &str) -> (Windows, std::path::PathBuf) {
+        let dir = std::env::temp_dir().join(format!("pfh-windows-{name}-{}", std::process::id()));
+        (Windows::new(Arc::new(Store::open(&dir).unwrap())), dir)
+    }
+
+    fn terms() -> Terms {
+        Terms { name: None, access: Access::VIEW, expires: None }
+    }
+
+    #[tokio::test]
+    async fn an_owner_who_goes_away_closes_the_window() {
+        let (windows, dir) = windows("away");
+        let opened = windows.open(terms());
+        let from = IpAddr::from([10, 0, 0, 1]);
+        assert!(windows.begin(from).is_ok());
+        // Looked at once, then dropped.
+        assert!(tokio::time::timeout(Duration::ZERO, windows.outcome(opened.id)).await.is_err());
+        assert_eq!(windows.begin(from).err(), Some(Refusal::Closed));
+        assert!(windows.outcome(opened.id).await.is_err());
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_owner_hears_who_paired_and_settled_its_name() {
+        let (windows, dir) = windows("paired");
+        let opened = windows.open(Terms { name: Some("tv".to_owned()), ..terms() });
+        let (window, invite) = windows.begin(IpAddr::from([10, 0, 0, 1])).ok().unwrap();
+        assert_eq!(windows.settle(window, true), Ok(()));
+        assert_eq!(windows.settle(window, true), Err(NotPaired::TooLate));
+        let admitted = windows.admit(window, ClientId([4; 32]), "calls itself", &invite.terms).unwrap();
+        assert_eq!((admitted.name.as_str(), admitted.access), ("tv", Access::VIEW));
+        assert_eq!(windows.outcome(opened.id).await, Ok(admitted));
+        std::fs::remove_dir_all(dir).unwrap();
+    }
+}

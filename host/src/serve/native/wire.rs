@@ -14,7 +14,7 @@ const CHUNK: usize = 16 << 10;
 /// some.
 const MOST_WAITING: usize = 128 << 10;
 /// How long a last message may take to arrive before the connection is closed over it.
-const LAST_WORDS: Duration = Duration::from_millis(500);
+const LAST_WORDS: Duration = Duration::from_millis(900);
 
 /// The wire.
 pub(super) struct Wire {
