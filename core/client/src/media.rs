@@ -27,7 +27,7 @@ pub(crate) struct Media {
     state: Mutex<Option<State>>,
     queue: Arc<Queue>,
     returns: Arc<Returns>,
-    /// When the host's last datagram opened, microseconds; 0: never.
+    /// When the host's last datagram opened, or the connection began, microseconds; 0: never.
     heard: AtomicU64,
 }
 
@@ -70,6 +70,8 @@ impl Media {
         let machine = client::Media::new(now(), settled).map_err(|error| Error::Start(error.to_string()))?;
         let state = State { machine, endpoint, host: config.address, out: Vec::new(), latest: 0 };
         *self.state() = Some(state);
+        // A host that dies before its first frame is silent, too.
+        self.heard.store(now().0, Ordering::Relaxed);
         Ok(())
     }
 

@@ -329,9 +329,8 @@ fn patience_ends() {
     let mut config = Config::new(host.address, Some(host.identity.hash()));
     config.patience = Duration::ZERO;
     let session = client().connect(&config).expect("session");
+    // Not one frame was sent yet.
     host.started();
-    host.planes.frame(&picture(0, 500), 0, true);
-    frame(&session);
     let (address, identity) = host.kill();
     let busy = Settings { refuse: Some((Code::Busy, "")), ..Settings::default() };
     let _host = Host::at(address, identity, busy);
