@@ -148,6 +148,13 @@ impl Media {
         })
     }
 
+    /// The same with sequences of both sides that begin there, to see them wrap.
+    #[must_use]
+    pub fn starting_at(mut self, sequence: u64) -> Self {
+        (self.sealer, self.opener) = (self.sealer.starting_at(sequence), self.opener.starting_at(sequence));
+        self
+    }
+
     /// A media datagram of the host, opened where it lies. After an error nothing of it
     /// counts but, for lengths that nobody sends, that it came.
     pub fn datagram(&mut self, now: Time, datagram: &mut [u8]) -> Result<(), Error> {

@@ -295,6 +295,13 @@ impl Media {
         Ok(new)
     }
 
+    /// The same with sequences of both sides that begin there, to see them wrap.
+    #[must_use]
+    pub fn starting_at(mut self, sequence: u64) -> Self {
+        (self.sealer, self.opener) = (self.sealer.starting_at(sequence), self.opener.starting_at(sequence));
+        self
+    }
+
     /// An empty buffer for the next [`Unit`], with memory that was used before.
     pub fn buffer(&mut self) -> Vec<u8> {
         self.history.spare()

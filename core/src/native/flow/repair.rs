@@ -14,9 +14,9 @@ const ANSWER: Duration = Duration::from_millis(2);
 /// A block whose last shards are missing is known by silence.
 const QUIET: Duration = Duration::from_millis(4);
 /// How often one frame is asked for.
-const TRIES: u8 = 3;
+const TRIES: u8 = 6;
 /// The least time before the same is asked for again, besides the round trip.
-const AGAIN: Duration = Duration::from_millis(5);
+const AGAIN: Duration = Duration::from_millis(1);
 /// How long the first key frame may take before it is asked for.
 const GREETING: Duration = Duration::from_millis(250);
 /// The least and the most time between two calls for a picture that can be decoded.
@@ -300,10 +300,10 @@ mod tests {
         let begun = Attempt::new(Time(0), true);
         let unseen = Attempt::new(Time(0), false);
         // A hole at the end is known by silence, unless more may come from the encoder.
-        assert_eq!(play(begun, &path(10, 100), None, false), (vec![4, 19, 34], 49));
+        assert_eq!(play(begun, &path(10, 100), None, false), (vec![4, 17, 30, 43, 56, 69], 82));
         assert_eq!(play(begun, &path(10, 100), None, true), (vec![], 100));
-        assert_eq!(play(begun, &path(10, 100), Some(16), true), (vec![17, 32, 47], 62));
-        assert_eq!(play(unseen, &path(4, 100), None, true), (vec![1, 10, 19], 28));
+        assert_eq!(play(begun, &path(10, 100), Some(16), true), (vec![17, 30, 43, 56, 69, 82], 95));
+        assert_eq!(play(unseen, &path(4, 100), None, true), (vec![1, 6, 11, 16, 21, 26], 31));
         // The last chance is taken, and its answer waited for.
         assert_eq!(play(unseen, &path(40, 60), None, true), (vec![1], 60));
         // A path too long for it: once the frame was overtaken nothing is waited for.

@@ -8,8 +8,8 @@ use super::packetize::datagram;
 use super::{Error, Flags, Kind, Layout, Sealer};
 use crate::time::Time;
 
-/// How often one shard is sent again.
-const MOST_REPAIRS: u8 = 3;
+/// How often one shard is sent again at most.
+const MOST_REPAIRS: u8 = 12;
 /// Buffers that wait for their next use.
 const SPARE: usize = 4;
 
@@ -90,13 +90,14 @@ impl History {
     }
 
     /// Appends to `out` those data shards of a block that `missing` names as (first index,
-    /// count), sealed anew, at most `most` and none more than three times. (0, 65,535) is
-    /// the whole block.
+    /// count), sealed anew, at most `most` and none more than twelve times. (0, 65,535)
+    /// is the whole block. What was sent again before was lost twice: it is sent twice, one
+    /// set after the other, because the same burst may still go on.
     pub fn repair(
         &mut self,
         now: Time,
         (frame, block): (u32, u8),
-        missing: impl IntoIterator<Item = (u16, u16)>,
+        missing: impl IntoIterator<Item = (u16, u16), IntoIter: Clone>,
         most: usize,
         sealer: &mut Sealer,
         out: &mut Vec<u8>,
@@ -117,23 +118,30 @@ impl History {
         let mut repair = Repair { datagrams: 0, datagram_len: size };
         let mut header = entry.layout.header(&layout, 0, now);
         header.flags = header.flags.with(Flags::REPAIR);
-        for (from, count) in missing {
-            for index in from..from.saturating_add(count).min(layout.k) {
-                let Some(count) = entry.repairs.get_mut(first + usize::from(index)) else { continue };
-                if *count >= MOST_REPAIRS || repair.datagrams >= most {
-                    continue;
+        let (missing, mut again) = (missing.into_iter(), false);
+        for pass in 0..2 {
+            if pass == 1 && !again {
+                break;
+            }
+            for (from, count) in missing.clone() {
+                for index in from..from.saturating_add(count).min(layout.k) {
+                    let Some(count) = entry.repairs.get_mut(first + usize::from(index)) else { continue };
+                    if *count >= MOST_REPAIRS || repair.datagrams >= most {
+                        continue;
+                    }
+                    let begin = usize::from(index) * len;
+                    let shard = data.get(begin..(begin + len).min(data.len())).unwrap_or_default();
+                    let at = out.len();
+                    header.index = index;
+                    datagram(&header, shard, len, out);
+                    if let Err(error) = sealer.seal(Kind::Shard, now, &mut out[at..]) {
+                        out.truncate(at);
+                        return Err(error);
+                    }
+                    again |= *count > 0;
+                    *count += 1;
+                    repair.datagrams += 1;
                 }
-                let begin = usize::from(index) * len;
-                let shard = data.get(begin..(begin + len).min(data.len())).unwrap_or_default();
-                let at = out.len();
-                header.index = index;
-                datagram(&header, shard, len, out);
-                if let Err(error) = sealer.seal(Kind::Shard, now, &mut out[at..]) {
-                    out.truncate(at);
-                    return Err(error);
-                }
-                *count += 1;
-                repair.datagrams += 1;
             }
         }
         Ok(repair)

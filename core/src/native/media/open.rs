@@ -78,6 +78,15 @@ impl Opener {
         })
     }
 
+    /// The same as if everything before `sequence` had been opened, to see counters wrap.
+    #[must_use]
+    pub fn starting_at(mut self, sequence: u64) -> Self {
+        if let Some(before) = sequence.checked_sub(1) {
+            self.window.accept(before);
+        }
+        self
+    }
+
     /// The highest sequence that was opened.
     pub const fn highest(&self) -> Option<u64> {
         self.window.end().checked_sub(1)

@@ -149,6 +149,13 @@ impl Sealer {
         Ok(Self { side, prefix, counter: Counter(0), schedule, key, sealed: 0, since: now })
     }
 
+    /// The same as if `sequence` datagrams had been sent before, to see counters wrap.
+    #[must_use]
+    pub fn starting_at(mut self, sequence: u64) -> Self {
+        self.counter = Counter(sequence);
+        self
+    }
+
     /// Bytes that a datagram has before what is to be sealed.
     pub const fn prefix_len(&self) -> usize {
         self.side.prefix_len()
