@@ -9,13 +9,16 @@
 //! video, sound and control as `core` speaks them.
 #![forbid(unsafe_code)]
 
+mod attack;
 pub mod gamestream;
 mod link;
+pub mod native;
 mod rig;
 mod rng;
 mod trace;
 mod weather;
 
+pub use attack::{Attacked, Mutation};
 pub use link::{Counters, Link};
 pub use rig::{Datagram, Peer, Rig};
 pub use rng::Rng;

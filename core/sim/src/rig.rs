@@ -65,6 +65,13 @@ impl<A: Peer, B: Peer> Rig<A, B> {
         Self { a, b, there, back, lost: Vec::new(), keeps_lost: true, shift: 0, trace: Trace::new(), now }
     }
 
+    /// The same with a clock that starts at `now`, to see counters of time wrap.
+    #[must_use]
+    pub const fn starting_at(mut self, now: Time) -> Self {
+        self.now = now;
+        self
+    }
+
     /// The time now.
     pub const fn now(&self) -> Time {
         self.now

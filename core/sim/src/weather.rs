@@ -101,7 +101,7 @@ impl GilbertElliott {
     }
 
     /// Whether the next datagram is lost; `bad` is the state before and after.
-    pub(crate) fn loses(&self, bad: &mut bool, rng: &mut Rng) -> bool {
+    pub fn loses(&self, bad: &mut bool, rng: &mut Rng) -> bool {
         *bad = if *bad { !rng.chance(self.to_good) } else { rng.chance(self.to_bad) };
         rng.chance(if *bad { self.loss_bad } else { self.loss_good })
     }

@@ -1,0 +1,200 @@
+//! punktfunk/1 in virtual time: a host's and a client's machine, with a network between
+//! them that does what networks do.
+
+use std::time::Duration;
+
+use punktfunk_sim::Weather;
+use punktfunk_sim::native::{Outcome, Protection, Session, Setup, Sizes, session};
+
+fn run(session: &mut Session, seconds: u64) {
+    let end = session.now() + Duration::from_secs(seconds);
+    session.run_until(end);
+}
+
+fn rtt(millis: u64, weather: Weather) -> Weather {
+    Weather { delay: Duration::from_micros(millis * 500), ..weather }
+}
+
+/// Frames whose picture came later than `most` after it was due, or never, among those that
+/// were due before the last second.
+fn late(session: &Session, most: Duration) -> Vec<(u32, Option<Duration>)> {
+    let end = session.now().0 - 1_000_000;
+    let settled = session.a.sent.iter().filter(|sent| sent.at.0 < end);
+    let lateness = settled.map(|sent| (sent.frame, session.b.shown_after(sent.frame, sent.at)));
+    let way = session.there.weather().delay;
+    lateness.filter(|(_, after)| after.is_none_or(|after| after > way + most)).collect()
+}
+
+#[test]
+fn on_a_cable_every_frame_is_there_with_its_last_datagram_and_nothing_is_asked_for() {
+    let mut session = session(&Setup::default());
+    run(&mut session, 30);
+    let outcome = Outcome::of(&session);
+    assert!(outcome.frames >= 1_790, "{outcome:?}");
+    assert_eq!((outcome.lost, outcome.by_parity, outcome.by_repair), (0, 0, 0), "{outcome:?}");
+    assert_eq!(late(&session, Duration::from_micros(1)), []);
+    assert_eq!(session.a.key_frames, 1, "the first");
+    assert!(outcome.overhead() < 0.20, "{:.3}", outcome.overhead());
+}
+
+#[test]
+fn five_percent_in_bursts_costs_no_frame_more_than_a_round_trip_and_an_interval() {
+    let (mut late_frames, mut overhead) = (0, 0.0);
+    for seed in 1..=8 {
+        let there = rtt(4, Weather::lossy(0.05, 4.0));
+        let setup = Setup { there, back: rtt(4, Weather::FAIR), seed, ..Setup::default() };
+        let mut session = session(&setup);
+        run(&mut session, 60);
+        let interval = Duration::from_micros(16_667);
+        let late = late(&session, Duration::from_millis(4) + interval);
+        // A burst that outlasts what is sent again, and that again, is longer than any bound.
+        assert!(late.len() <= 2, "{late:?} with seed {seed}");
+        late_frames += late.len();
+        let outcome = Outcome::of(&session);
+        assert_eq!(outcome.lost, 0, "seed {seed}: {outcome:?}");
+        assert!(outcome.by_parity > 500 && outcome.by_repair > 100, "{outcome:?}");
+        overhead += outcome.overhead() / 8.0;
+    }
+    assert!(late_frames <= 6, "{late_frames} of 28,000 frames");
+    assert!(overhead <= 0.30, "{overhead:.3}");
+}
+
+#[test]
+fn requests_that_are_lost_as_well_cost_frames_but_not_the_stream() {
+    for seed in 1..=4 {
+        let there = rtt(4, Weather::lossy(0.05, 4.0));
+        let mut session = session(&Setup { there, back: there, seed, ..Setup::default() });
+        run(&mut session, 60);
+        let outcome = Outcome::of(&session);
+        assert!(outcome.shown_share() > 0.985 && outcome.lost <= 8, "seed {seed}: {outcome:?}");
+    }
+}
+
+#[test]
+fn a_loss_beyond_parity_is_repaired_within_a_round_trip_and_an_interval() {
+    // No parity at all: everything that is lost has to be sent again. The way back is
+    // clean, so that a request is not lost; the test above has both foul.
+    for (seed, millis) in [(1, 4), (2, 10), (3, 20)] {
+        let there = rtt(millis, Weather::lossy(0.005, 2.0));
+        let setup = Setup {
+            there,
+            back: rtt(millis, Weather::FAIR),
+            protection: Protection::Fixed(0),
+            seed,
+            ..Setup::default()
+        };
+        let mut session = session(&setup);
+        run(&mut session, 60);
+        let outcome = Outcome::of(&session);
+        assert!(outcome.by_repair > 100, "{outcome:?}");
+        // What was sent again may be lost again.
+        let twice = session.a.repairs.values().filter(|times| **times > 1).count();
+        let late = late(&session, Duration::from_millis(millis) + Duration::from_micros(16_667));
+        assert!(late.len() <= twice + 2, "{late:?}, {twice} repaired more than once");
+    }
+}
+
+#[test]
+fn the_same_seed_plays_the_same_session() {
+    let play = |seed, bitrate| {
+        let there = Weather { reordered: 0.01, reorder_by: Duration::from_millis(2), ..Weather::FOUL };
+        let sizes = Sizes { bitrate, ..Sizes::default() };
+        let mut session = session(&Setup { there, back: there, seed, sizes, ..Setup::default() });
+        run(&mut session, 10);
+        session.trace()
+    };
+    assert_eq!(play(5, 20_000_000), play(5, 20_000_000));
+    assert_ne!(play(5, 20_000_000), play(6, 20_000_000));
+    assert_ne!(play(5, 20_000_000), play(5, 20_000_080));
+}
+
+#[test]
+fn a_client_that_is_seen_elsewhere_plays_on() {
+    for seed in 0..4 {
+        let there = rtt(20, Weather::lossy(0.01, 2.0));
+        let mut session = session(&Setup { there, back: there, seed, ..Setup::default() });
+        run(&mut session, 3);
+        for moves in 1..=5 {
+            session.rebind();
+            let moved = session.now();
+            run(&mut session, 3);
+            let now = session.now();
+            let last = session.b.shown.last().expect("pictures were shown");
+            assert!(now - last.at < Duration::from_millis(100), "seed {seed}, move {moves}");
+            assert_eq!(session.a.moves, moves, "seed {seed}");
+            // A report is sent every 50 ms; until one arrives nothing is sent to the new place.
+            let gap = session.b.longest_gap(moved);
+            assert!(gap < Duration::from_millis(400), "{gap:?} without a picture, seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn a_path_that_carries_less_than_before_is_noticed_and_one_that_carries_more_is_used() {
+    let there = rtt(10, Weather { largest: 1472, ..Weather::FAIR });
+    let mut session = session(&Setup { there, back: there, ..Setup::default() });
+    run(&mut session, 10);
+    let before = session.a.payload;
+    assert!((1_440..=1_472).contains(&before), "{before}");
+    session.there.set_weather(Weather { largest: 1_300, ..there });
+    let changed = session.now();
+    run(&mut session, 5);
+    assert!(session.a.payload <= 1_300, "{}", session.a.payload);
+    let again = session.b.shown.iter().find(|shown| shown.at > changed + Duration::from_millis(20));
+    let after = again.expect("the picture is back").at - changed;
+    assert!(after < Duration::from_secs(1), "the picture is back after {after:?}");
+    let last = session.b.shown.last().expect("pictures were shown");
+    assert!(session.now() - last.at < Duration::from_millis(100));
+}
+
+#[test]
+fn a_jumbo_path_is_found_and_used() {
+    let there = rtt(4, Weather { largest: 8_972, ..Weather::FAIR });
+    let mut session = session(&Setup { there, back: there, most_payload: 9_000, ..Setup::default() });
+    run(&mut session, 20);
+    assert!((8_800..=8_972).contains(&session.a.payload), "{}", session.a.payload);
+    assert_eq!(Outcome::of(&session).lost, 0, "probing loses no frame");
+}
+
+#[test]
+fn a_network_card_that_cuts_batches_wrongly_is_noticed_within_a_second() {
+    let there = rtt(10, Weather::FAIR);
+    for wrong in [1_000, 1_400] {
+        let setup = Setup { there, back: there, wrong_segments: Some(wrong), ..Setup::default() };
+        let mut session = session(&setup);
+        let began = session.now();
+        run(&mut session, 5);
+        let off = session.a.offload_ended.expect("it was noticed") - began;
+        assert!(off < Duration::from_secs(1), "noticed after {off:?}");
+        let first = session.b.shown.first().expect("pictures are shown").at - began;
+        assert!(first < Duration::from_millis(1_500), "a picture after {first:?}");
+        let last = session.b.shown.last().expect("pictures are shown");
+        assert!(session.now() - last.at < Duration::from_millis(100));
+    }
+}
+
+#[test]
+fn on_a_link_too_narrow_the_rate_comes_down_and_recovers() {
+    let wide = rtt(20, Weather::FAIR);
+    let narrow = Weather { rate_bps: Some(8_000_000), queue: Duration::from_millis(200), ..wide };
+    let mut session = session(&Setup { there: wide, back: wide, follows_rate: true, ..Setup::default() });
+    run(&mut session, 20);
+    assert!(session.a.rate() >= 18_000_000, "{:?}", session.a.rates);
+    session.there.set_weather(narrow);
+    run(&mut session, 10);
+    session.there.longest_wait();
+    assert!((3_000_000..=8_500_000).contains(&session.a.rate()), "{:?}", session.a.rates);
+    // From here on the queue is short, most of the time.
+    run(&mut session, 10);
+    let since = session.now();
+    run(&mut session, 10);
+    let rate = session.a.rate();
+    assert!((4_000_000..=8_500_000).contains(&rate), "{:?}", session.a.rates);
+    let wait = session.there.longest_wait();
+    assert!(wait < Duration::from_millis(150), "{wait:?} in the queue");
+    let shown = session.b.shown.iter().filter(|shown| shown.at > since).count();
+    assert!(shown > 540, "{shown} of 600 frames");
+    session.there.set_weather(wide);
+    run(&mut session, 40);
+    assert!(session.a.rate() >= 18_000_000, "{:?}", session.a.rates);
+}
