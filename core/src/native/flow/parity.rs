@@ -22,7 +22,7 @@ const DOWN: f64 = 4.0;
 /// How many standard deviations a report has to stand out to be believed at once.
 const SURPRISE: f64 = 2.5;
 /// Standard deviations covered when what is missing can be sent again in time.
-const MARGIN_WITH_REPAIR: f64 = 0.8;
+const MARGIN_WITH_REPAIR: f64 = 0.7;
 /// And when it cannot.
 const MARGIN_ALONE: f64 = 2.5;
 /// Mean length of bursts never believed to be more.
