@@ -6,6 +6,7 @@ mod counting;
 mod server;
 
 use std::collections::BTreeSet;
+use std::io::Read as _;
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -15,7 +16,7 @@ use std::time::{Duration, Instant};
 use punktfunk_core::gamestream::audio::{Config as PacketConfig, Packetizer};
 use punktfunk_core::gamestream::sdp::Offer;
 use punktfunk_core::testcard::TONES;
-use punktfunk_host::audio::{Config, Source, Stage};
+use punktfunk_host::audio::{Config, MICROPHONE, Microphone, Source, Stage};
 
 #[global_allocator]
 static ALLOCATOR: counting::Counting = counting::Counting;
@@ -384,6 +385,92 @@ fn no_server_of_the_user_is_no_obstacle() {
     for _ in 0..20 {
         assert_eq!(received.recv_timeout(LIMIT).expect("a packet").len(), 160);
     }
+}
+
+/// Reads interleaved stereo singles from what a program records, until a quarter of a
+/// second of its left channel is mostly a tone; false when it ended or recorded for
+/// seconds before.
+fn recorded(child: &mut Child, frequency: f64) -> bool {
+    let mut pipe = child.stdout.take().expect("a pipe");
+    let (chunks, chunk) = mpsc::channel();
+    // Reading has no deadline of its own. The thread ends with the program.
+    std::thread::spawn(move || {
+        let mut bytes = [0; 9_600];
+        while pipe.read_exact(&mut bytes).is_ok() && chunks.send(bytes).is_ok() {}
+    });
+    let mut heard = Vec::new();
+    while heard.len() < 48_000 * 5 {
+        let Ok(bytes) = chunk.recv_timeout(LIMIT) else { return false };
+        let left =
+            bytes.chunks_exact(8).map(|frame| f32::from_le_bytes([frame[0], frame[1], frame[2], frame[3]]));
+        heard.extend(left);
+        let recent = heard.len().checked_sub(12_000).and_then(|from| heard.get(from..));
+        if recent.is_some_and(|recent| share(recent, frequency) > 0.9) {
+            return true;
+        }
+    }
+    false
+}
+
+#[test]
+fn what_a_client_says_is_heard_by_programs_on_the_seat() {
+    const TEST: &str = "what_a_client_says_is_heard_by_programs_on_the_seat";
+    let directory = Directory::new("mic");
+    let Some(server) = server(&directory, 2, TEST) else { return };
+    let microphone = Microphone::start(&server.pipewire_socket()).expect("a microphone");
+    // Says 440 Hz all the while, with every tenth packet lost and told again.
+    let (stop, stopped) = mpsc::channel::<()>();
+    let speaker = std::thread::spawn(move || {
+        let mut opus =
+            opus2::Encoder::new(48_000, opus2::Channels::Mono, opus2::Application::Voip).expect("Opus");
+        let (mut before, mut sample) = (Vec::new(), 0_u32);
+        let start = Instant::now();
+        for number in 0_u32.. {
+            let tone =
+                |index: u32| (f64::from(index) * 440.0 / 48_000.0 * std::f64::consts::TAU).sin() as f32 * 0.3;
+            let values: Vec<f32> = (sample..sample + 480).map(tone).collect();
+            sample += 480;
+            let packet = opus.encode_vec_float(&values, 400).expect("coded");
+            if !number.is_multiple_of(10) {
+                microphone.hear(number, &[&packet, &before]);
+            }
+            before = packet;
+            let due = start + Duration::from_millis(10) * (number + 1);
+            if stopped.recv_timeout(due.saturating_duration_since(Instant::now())).is_ok() {
+                return;
+            }
+        }
+    });
+    let recorders: [(&str, &[&str]); 2] = [
+        // The default of the seat, by way of PulseAudio, and by its name.
+        ("parec", &["--format=float32le", "--rate=48000", "--channels=2"]),
+        (
+            "pw-record",
+            &["--target", MICROPHONE, "--format", "f32", "--rate", "48000", "--channels", "2", "-"],
+        ),
+    ];
+    for (program, arguments) in recorders {
+        let start = Instant::now();
+        loop {
+            let mut command = Command::new(program);
+            command.args(arguments).envs(server.environment()).env("XDG_RUNTIME_DIR", &directory.0);
+            match command.stdout(Stdio::piped()).spawn() {
+                Ok(child) => {
+                    if recorded(&mut Player(child).0, 440.0) {
+                        break;
+                    }
+                    // On a busy machine it may have come before the source did.
+                    assert!(start.elapsed() < LIMIT, "{program} does not hear it");
+                }
+                Err(error) => {
+                    println!("SKIPPED {TEST}: {program} is not installed ({error})");
+                    break;
+                }
+            }
+        }
+    }
+    stop.send(()).expect("it listens");
+    speaker.join().expect("it spoke");
 }
 
 /// Packets until everything has its size.

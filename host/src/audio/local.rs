@@ -1,8 +1,9 @@
-//! The sound of a seat on a sound server of the user besides (`localAudioPlayMode`,
-//! sheet, section 4): one ordinary stream to the server's default sink. It changes no
-//! default, volume or route there.
+//! Sound into a server, of one of two kinds ([`Part`]): that of a seat on a sound server
+//! of the user besides (`localAudioPlayMode`, sheet, section 4), which is one ordinary
+//! stream to the server's default sink and changes no default, volume or route there;
+//! and that of a client's microphone on the server of its seat, which is a source.
 //!
-//! Two clocks meet here, that of the seat's sink and that of a sound card. A queue of
+//! Two clocks meet here, that of who speaks and that of who listens. A queue of
 //! bounded length lies between them: when it has run empty there is silence until it
 //! is filled again, and when it is too long the oldest sound is left out.
 
@@ -30,6 +31,65 @@ const MOST_MS: usize = 120;
 /// How long after a failure the server is looked for again.
 const RETRY: Duration = Duration::from_millis(250);
 
+/// What the sound is to the server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Part {
+    /// A program that plays so many channels.
+    Program(u8),
+    /// A microphone, in stereo.
+    Microphone,
+}
+
+impl Part {
+    const fn channels(self) -> u8 {
+        match self {
+            Self::Program(channels) => channels,
+            Self::Microphone => 2,
+        }
+    }
+
+    fn properties(self) -> pw::properties::PropertiesBox {
+        match self {
+            Self::Program(_) => properties! {
+                *pw::keys::MEDIA_TYPE => "Audio",
+                *pw::keys::MEDIA_CATEGORY => "Playback",
+                *pw::keys::MEDIA_ROLE => "Game",
+                *pw::keys::NODE_NAME => "punktfunk.local",
+                *pw::keys::NODE_DESCRIPTION => "punktfunk",
+                *pw::keys::NODE_LATENCY => "480/48000",
+            },
+            Self::Microphone => properties! {
+                *pw::keys::MEDIA_TYPE => "Audio",
+                *pw::keys::MEDIA_CLASS => "Audio/Source",
+                *pw::keys::MEDIA_ROLE => "Communication",
+                *pw::keys::NODE_NAME => super::MICROPHONE,
+                *pw::keys::NODE_DESCRIPTION => "Microphone of the client",
+                *pw::keys::NODE_VIRTUAL => "true",
+                *pw::keys::NODE_LATENCY => "480/48000",
+                // Before the monitor of the seat's sink (2000): what records without a wish
+                // gets the microphone.
+                "priority.session" => "3000",
+            },
+        }
+    }
+
+    /// Who plays is linked to the default sink; a source waits for who records it.
+    fn flags(self) -> StreamFlags {
+        let flags = StreamFlags::MAP_BUFFERS | StreamFlags::RT_PROCESS;
+        match self {
+            Self::Program(_) => flags | StreamFlags::AUTOCONNECT,
+            Self::Microphone => flags,
+        }
+    }
+
+    const fn missing(self) -> &'static str {
+        match self {
+            Self::Program(_) => "no sound on this machine now: no PipeWire server of this user answers",
+            Self::Microphone => "no microphone now: the seat's sound server does not answer",
+        }
+    }
+}
+
 /// A running playback. Dropping it ends its thread.
 pub(super) struct Local {
     queue: Arc<Mutex<Queue>>,
@@ -40,21 +100,20 @@ pub(super) struct Local {
 impl Local {
     /// Plays on the server at `remote`, whenever there is one: it may be started later,
     /// or again. Meanwhile the log says so, and the client hears the sound all the same.
-    pub fn start(remote: &Path, channels: u8) -> Option<Self> {
-        let queue = Arc::new(Mutex::new(Queue::new(channels)));
+    pub fn start(remote: &Path, part: Part) -> Option<Self> {
+        let queue = Arc::new(Mutex::new(Queue::new(part.channels())));
         let (quit, quitting) = pw::channel::channel();
         let (remote, filled) = (remote.to_owned(), Arc::clone(&queue));
         let thread = thread::Builder::new().name("punktfunk-local".into()).spawn(move || {
-            let meaning = "no sound on this machine now: no PipeWire server of this user answers";
-            let attempt = |main_loop: &_| play(main_loop, &remote, channels, &filled);
-            if let Err(error) = keep_trying(quitting, RETRY, meaning, attempt) {
-                tracing::warn!(%error, "no sound on this machine");
+            let attempt = |main_loop: &_| play(main_loop, &remote, part, &filled);
+            if let Err(error) = keep_trying(quitting, RETRY, part.missing(), attempt) {
+                tracing::warn!(%error, ?part, "no sound into that server");
             }
         });
         match thread {
             Ok(thread) => Some(Self { queue, quit, thread: Some(thread) }),
             Err(error) => {
-                tracing::warn!(%error, "no sound on this machine: no thread for it");
+                tracing::warn!(%error, ?part, "no sound into that server: no thread for it");
                 None
             }
         }
@@ -124,7 +183,7 @@ impl Queue {
 fn play(
     main_loop: &pw::main_loop::MainLoopRc,
     remote: &Path,
-    channels: u8,
+    part: Part,
     queue: &Arc<Mutex<Queue>>,
 ) -> Result<(), AudioError> {
     // A look that costs next to nothing: there may be no server for hours.
@@ -139,7 +198,7 @@ fn play(
         .error({
             let main_loop = main_loop.clone();
             move |id, _, _, message| {
-                tracing::warn!(id, message, "the sound server of this machine reports an error");
+                tracing::warn!(id, message, "a sound server that is played into reports an error");
                 // Id 0 is the connection itself: it is made anew.
                 if id == 0 {
                     main_loop.quit();
@@ -147,18 +206,8 @@ fn play(
             }
         })
         .register();
-    let stream = StreamBox::new(
-        &core,
-        "punktfunk",
-        properties! {
-            *pw::keys::MEDIA_TYPE => "Audio",
-            *pw::keys::MEDIA_CATEGORY => "Playback",
-            *pw::keys::MEDIA_ROLE => "Game",
-            *pw::keys::NODE_NAME => "punktfunk.local",
-            *pw::keys::NODE_DESCRIPTION => "punktfunk",
-            *pw::keys::NODE_LATENCY => "480/48000",
-        },
-    )?;
+    let channels = part.channels();
+    let stream = StreamBox::new(&core, "punktfunk", part.properties())?;
     let frame = usize::from(channels) * 4;
     let _listener = stream
         .add_local_listener_with_user_data(queue)
@@ -180,13 +229,8 @@ fn play(
         .register()?;
     let format = format(channels)?;
     let mut parameters = [Pod::from_bytes(&format).ok_or(AudioError::Format)?];
-    stream.connect(
-        Direction::Output,
-        None,
-        StreamFlags::AUTOCONNECT | StreamFlags::MAP_BUFFERS | StreamFlags::RT_PROCESS,
-        &mut parameters,
-    )?;
-    tracing::info!(remote, "the sound is heard on this machine too");
+    stream.connect(Direction::Output, None, part.flags(), &mut parameters)?;
+    tracing::info!(remote, ?part, "sound goes into this server");
     main_loop.run();
     Ok(())
 }

@@ -9,12 +9,14 @@
 //!
 //! Channels lie interleaved everywhere, in the order of the clients: FL FR C LFE BL BR
 //! SL SR. On request `local.rs` plays the same samples on a sound server of the user.
+//! The other way, `microphone.rs` makes a client's microphone a source of the seat.
 //!
 //! [`Stage`] owns the thread `punktfunk-audio`. Packets leave it exactly every
 //! `packet_ms` on average, also while nothing plays: clients expect an unbroken
 //! sequence (sheet, section 12).
 
 mod local;
+mod microphone;
 mod null;
 pub mod opus;
 mod pipewire;
@@ -23,10 +25,13 @@ mod synthetic;
 
 use std::path::PathBuf;
 
+pub use microphone::Microphone;
 pub use stage::Stage;
 
 /// The sink of every seat, as `punktfunk-seat` names it.
 pub const SEAT_SINK: &str = "punktfunk";
+/// The source that a client's microphone is on its seat (`node.name`).
+pub const MICROPHONE: &str = "punktfunk-mic";
 /// Samples a second of everything here.
 pub const SAMPLE_RATE: u32 = 48_000;
 /// The most interleaved channels.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::local::Local;
+use super::local::{Local, Part};
 use super::opus::Encoder;
 use super::synthetic::Tones;
 use super::{AudioError, Config, SAMPLE_RATE, Source, null, pipewire};
@@ -116,7 +116,8 @@ fn run(
                 Ok(_) => tracing::debug!(remote = %remote.display(), "recording the seat's sound"),
                 Err(error) => tracing::warn!(%error, "no sound: silence is sent"),
             }
-            let local = config.local.as_deref().and_then(|local| Local::start(local, config.channels));
+            let local =
+                config.local.as_deref().and_then(|local| Local::start(local, Part::Program(config.channels)));
             follow(inputs, &feed, interval, local.as_ref(), &mut packets);
         }
         Source::Synthetic { frequencies } => {
