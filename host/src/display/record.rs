@@ -49,6 +49,8 @@ pub struct Record {
     pub launched: u64,
     /// The application runs: its client was told so, or is about to be.
     pub is_running: bool,
+    /// What a client may come back by, also to a host after this one.
+    pub session: [u8; 16],
 }
 
 #[derive(Serialize, Deserialize)]
@@ -61,11 +63,20 @@ struct File {
     title: String,
     launched: u64,
     is_running: bool,
+    /// A host of before wrote none: then nobody comes back by it.
+    #[serde(default)]
+    session: String,
 }
 
 impl Record {
     /// The record of an application (number and title) that is launched now.
-    pub fn new(owner: &str, client: &[u8; 32], client_name: &str, (app, title): (u32, &str)) -> Self {
+    pub fn new(
+        owner: &str,
+        client: &[u8; 32],
+        client_name: &str,
+        (app, title): (u32, &str),
+        session: [u8; 16],
+    ) -> Self {
         let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
         Self {
             owner: owner.to_owned(),
@@ -75,6 +86,7 @@ impl Record {
             title: title.to_owned(),
             launched: now.map_or(0, |time| time.as_secs()),
             is_running: false,
+            session,
         }
     }
 
@@ -90,6 +102,7 @@ impl Record {
             title: self.title.clone(),
             launched: self.launched,
             is_running: self.is_running,
+            session: to_hex(&self.session),
         };
         let text = serde_json::to_vec(&file).map_err(|error| failed("write", &path)(error.into()))?;
         platform::write_whole(&path, &text).map_err(|error| DisplayError::Record { path, error })
@@ -103,8 +116,9 @@ impl Record {
         }
         let file: File = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
         let client = from_hex(&file.client)?.try_into().ok().filter(|_| file.version == FORMAT)?;
+        let session = from_hex(&file.session)?.try_into().unwrap_or_default();
         let File { owner, client_name, app, title, launched, is_running, .. } = file;
-        Some(Self { owner, client, client_name, app, title, launched, is_running })
+        Some(Self { owner, client, client_name, app, title, launched, is_running, session })
     }
 }
 
@@ -211,7 +225,7 @@ mod tests {
     #[test]
     fn a_host_finds_its_own_seats_and_no_others() {
         let runtime = scratch("find");
-        let mine = Record::new("me", &[7; 32], "tv", (3, "Game \"x\""));
+        let mine = Record::new("me", &[7; 32], "tv", (3, "Game \"x\""), [9; 16]);
         let mine = Record { is_running: true, ..mine };
         let (first, second) = (new_directory(&runtime).unwrap(), new_directory(&runtime).unwrap());
         assert_ne!(first, second);
@@ -237,7 +251,7 @@ mod tests {
         assert!(!stray.exists());
         // One that was being started when its host was killed.
         let unfinished = new_directory(&runtime).unwrap();
-        Record::new("me", &[7; 32], "tv", (3, "Game")).save(&unfinished).unwrap();
+        Record::new("me", &[7; 32], "tv", (3, "Game"), [9; 16]).save(&unfinished).unwrap();
         let mut seat = std::process::Command::new("sleep");
         let mut seat = seat.arg("1000").env("PUNKTFUNK_SEAT", &unfinished).spawn().unwrap();
         assert_eq!(find(&runtime, "another"), []);
@@ -258,7 +272,8 @@ mod tests {
             launched: u64, is_running: bool, damage in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
         ) {
             let directory = scratch("property");
-            let record = Record { owner, client, client_name, app, title, launched, is_running };
+            let session = client[..16].try_into().unwrap();
+            let record = Record { owner, client, client_name, app, title, launched, is_running, session };
             record.save(&directory).unwrap();
             prop_assert_eq!(Record::load(&directory), Some(record));
             let file = directory.join(NAME);

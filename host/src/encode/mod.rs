@@ -209,6 +209,11 @@ impl Backend {
         all.into_iter().find(|backend| backend.name() == name)
     }
 
+    /// It takes another bitrate while it runs without beginning anew.
+    pub const fn is_live(self) -> bool {
+        !matches!(self, Self::X265 | Self::Aom)
+    }
+
     /// What can code such pictures, in the order in which they are tried.
     const fn all_for(codec: Codec) -> &'static [Self] {
         match codec {

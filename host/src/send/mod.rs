@@ -11,6 +11,7 @@
 //! stream goes; [`Video`] and [`Sound`] are what the stages before see of either
 //! protocol. Nothing here knows sessions.
 
+mod native;
 mod ports;
 mod sound;
 mod video;
@@ -18,8 +19,9 @@ mod video;
 use punktfunk_core::gamestream::video::FrameKind;
 use punktfunk_net::SenderStats;
 
+pub use native::{Native, NativeConfig, NativeVideo, OnWish, Wish};
 pub use ports::{MediaPorts, StreamRoute};
-pub use sound::{RtpSound, Sound};
+pub use sound::{NativeSound, RtpSound, Sound};
 pub use video::{VideoConfig, VideoSender};
 
 /// An access unit to be sent.
@@ -55,6 +57,8 @@ pub enum Sent {
 pub enum Video {
     /// RTP to a client of GameStream.
     GameStream(VideoSender),
+    /// Sealed shards to a native client.
+    Native(NativeVideo),
 }
 
 impl Video {
@@ -63,6 +67,15 @@ impl Video {
     pub fn set_fec_percentage(&mut self, percentage: u8) {
         match self {
             Self::GameStream(sender) => sender.set_fec_percentage(percentage),
+            Self::Native(_) => {}
+        }
+    }
+
+    /// Frames from the next one on belong to this epoch. GameStream has none.
+    pub fn set_epoch(&mut self, epoch: u8) {
+        match self {
+            Self::GameStream(_) => {}
+            Self::Native(sender) => sender.set_epoch(epoch),
         }
     }
 
@@ -70,6 +83,7 @@ impl Video {
     pub fn next_frame(&self) -> u32 {
         match self {
             Self::GameStream(sender) => sender.next_frame(),
+            Self::Native(sender) => sender.next_frame(),
         }
     }
 
@@ -77,6 +91,7 @@ impl Video {
     pub fn has_room(&self) -> bool {
         match self {
             Self::GameStream(sender) => sender.has_room(),
+            Self::Native(sender) => sender.has_room(),
         }
     }
 
@@ -84,6 +99,7 @@ impl Video {
     pub fn is_alive(&self) -> bool {
         match self {
             Self::GameStream(sender) => sender.is_alive(),
+            Self::Native(sender) => sender.is_alive(),
         }
     }
 
@@ -92,6 +108,7 @@ impl Video {
     pub fn send(&mut self, unit: &Outgoing<'_>) -> Sent {
         match self {
             Self::GameStream(sender) => sender.send(unit),
+            Self::Native(sender) => sender.send(unit),
         }
     }
 
@@ -99,6 +116,7 @@ impl Video {
     pub fn stats(&self) -> SenderStats {
         match self {
             Self::GameStream(sender) => sender.stats(),
+            Self::Native(sender) => sender.stats(),
         }
     }
 }

@@ -4,14 +4,18 @@
 use std::sync::Arc;
 
 use punktfunk_core::gamestream::audio::{Config, Error, Packetizer};
-use punktfunk_net::{Datagrams, Transport as _, UdpTransport};
+use punktfunk_core::native::wire::Datagram;
+use punktfunk_core::native::wire::datagram::{self, Packets};
+use punktfunk_net::{Datagrams, Transport as _, UdpTransport, monotonic_nanos};
 
-use super::{MediaPorts, StreamRoute};
+use super::{MediaPorts, Native, StreamRoute};
 
 /// Sends the sound of one stream.
 pub enum Sound {
     /// RTP to a client of GameStream.
     GameStream(RtpSound),
+    /// QUIC datagrams to a native client.
+    Native(NativeSound),
 }
 
 impl Sound {
@@ -22,6 +26,10 @@ impl Sound {
     pub fn send(&mut self, opus: &[u8]) -> Result<(), Error> {
         match self {
             Self::GameStream(sound) => sound.send(opus),
+            Self::Native(sound) => {
+                sound.send(opus);
+                Ok(())
+            }
         }
     }
 }
@@ -50,5 +58,41 @@ impl RtpSound {
                 tracing::debug!(%error, "a packet of sound was not sent");
             }
         })
+    }
+}
+
+/// Sound datagrams (punktfunk-1, section 3) with the packet before while datagrams get
+/// lost.
+pub struct NativeSound {
+    native: Arc<Native>,
+    say: Box<dyn FnMut(&[u8]) + Send>,
+    sequence: u32,
+    previous: Vec<u8>,
+    datagram: Vec<u8>,
+}
+
+impl NativeSound {
+    /// `say` hands a datagram to the client's QUIC connection.
+    pub fn new(native: Arc<Native>, say: Box<dyn FnMut(&[u8]) + Send>) -> Self {
+        Self { native, say, sequence: 0, previous: Vec::new(), datagram: Vec::new() }
+    }
+
+    fn send(&mut self, opus: &[u8]) {
+        // Counted also while nobody listens: that is no loss.
+        let sequence = self.sequence;
+        self.sequence = sequence.wrapping_add(1);
+        if self.native.is_open() {
+            let both = [opus, &self.previous];
+            let twice = self.native.is_lossy() && !self.previous.is_empty();
+            let packets = if twice { &both[..] } else { &both[..1] };
+            if let Some(packets) = Packets::new(packets) {
+                let sound = datagram::Sound { seq: sequence, timestamp: monotonic_nanos() / 1000, packets };
+                self.datagram.clear();
+                Datagram::Sound(sound).encode(&mut self.datagram);
+                (self.say)(&self.datagram);
+            }
+        }
+        self.previous.clear();
+        self.previous.extend_from_slice(opus);
     }
 }

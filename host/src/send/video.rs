@@ -162,19 +162,19 @@ impl FirstShard {
 }
 
 /// A bad network for tests: throws datagrams away, the same ones each time.
-struct Losses {
+pub(super) struct Losses {
     state: u64,
     /// Of 2^32.
     threshold: u64,
 }
 
 impl Losses {
-    fn new(percent: f64) -> Self {
+    pub(super) fn new(percent: f64) -> Self {
         Self { state: 1, threshold: ((percent / 100.0).clamp(0.0, 1.0) * 4_294_967_296.0) as u64 }
     }
 
     /// Removes what is lost of a batch of equally long datagrams.
-    fn strike(&mut self, bytes: &mut Vec<u8>, segment: usize) {
+    pub(super) fn strike(&mut self, bytes: &mut Vec<u8>, segment: usize) {
         if self.threshold == 0 || segment == 0 {
             return;
         }

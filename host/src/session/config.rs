@@ -4,6 +4,7 @@ use std::fmt;
 
 use punktfunk_core::gamestream::http::codec_mode;
 use punktfunk_core::gamestream::sdp::{Codec, ColorSpace, StreamConfig};
+use punktfunk_core::native::wire;
 
 use super::{LaunchError, Mode};
 use crate::{audio, encode};
@@ -32,6 +33,28 @@ pub(super) struct Kind {
     pub codec: Codec,
     pub ten_bit: bool,
     pub chroma_444: bool,
+}
+
+impl From<wire::Codec> for Kind {
+    fn from(codec: wire::Codec) -> Self {
+        let family = match codec.family() {
+            wire::Family::H264 => Codec::H264,
+            wire::Family::Hevc => Codec::Hevc,
+            wire::Family::Av1 => Codec::Av1,
+        };
+        Self { codec: family, ten_bit: codec.ten_bits(), chroma_444: codec.full_chroma() }
+    }
+}
+
+impl From<Kind> for wire::Codec {
+    fn from(kind: Kind) -> Self {
+        let family = match kind.codec {
+            Codec::H264 => wire::Family::H264,
+            Codec::Hevc => wire::Family::Hevc,
+            Codec::Av1 => wire::Family::Av1,
+        };
+        Self::new(family, kind.ten_bit, kind.chroma_444)
+    }
 }
 
 /// How the sound is coded.
@@ -154,5 +177,15 @@ mod tests {
         assert_eq!((config.sound.channels, config.sound.packet_us), (6, 10_000));
         let wish = config.wish(5_000_000, None);
         assert_eq!((wish.codec, wish.fps, wish.bitrate_bps), (Codec::Hevc, 120, 5_000_000));
+    }
+
+    #[test]
+    fn kinds_are_numbered_as_the_protocol_says() {
+        for number in (1..=3).chain(17..=19).chain(33..=35).chain(49..=51) {
+            let codec = wire::Codec::from_number(number).expect("it is one");
+            assert_eq!(wire::Codec::from(Kind::from(codec)), codec);
+        }
+        let kind = Kind::from(wire::Codec::HEVC_10);
+        assert_eq!(kind, Kind { codec: Codec::Hevc, ten_bit: true, chroma_444: false });
     }
 }

@@ -16,7 +16,7 @@ use punktfunk_seat_ipc::host::Frame;
 
 use super::link::Link;
 use super::mender::Mender;
-use super::messages::{Ended, Requests};
+use super::messages::{Ended, NewPicture, Requests};
 use super::pace::Pace;
 use super::rates::Rates;
 use super::slots::{Latest, Woken};
@@ -53,6 +53,8 @@ pub(super) struct Encoding {
     sound_packets: Arc<AtomicU64>,
     mender: Mender,
     encoder: Box<dyn Encoder>,
+    /// It takes another bitrate without a key frame.
+    is_live: bool,
     /// The encoder has a picture that it can repeat.
     has_picture: bool,
     rates: Rates,
@@ -66,7 +68,7 @@ pub(super) struct Encoding {
     ended: Sender<Ended>,
 }
 
-/// The last key frame: its number, 0 for none, and when it was coded.
+/// The last key frame: its number and when it was coded.
 #[derive(Clone, Copy)]
 struct KeyFrame {
     number: u32,
@@ -78,12 +80,13 @@ impl KeyFrame {
     /// it was lost at once: it waits for the next picture, so that a burst of requests
     /// costs one key frame more and none is ever forgotten.
     fn is_fresh(self, now: Time, interval: Duration) -> bool {
-        self.number != 0 && now - self.at < interval
+        now - self.at < interval
     }
 
     /// Frames up to `last` were lost before this one, which refers to none of them.
     fn heals(self, last: u32) -> bool {
-        last < self.number
+        // Numbers wrap.
+        0 < self.number.wrapping_sub(last) && self.number.wrapping_sub(last) < 1 << 31
     }
 }
 
@@ -91,7 +94,7 @@ impl KeyFrame {
 pub(super) struct Output {
     sender: Video,
     stats: Arc<Stats>,
-    key_frame: KeyFrame,
+    key_frame: Option<KeyFrame>,
     /// An access unit was thrown away: the next one must not refer to it.
     broken: bool,
     /// That was told.
@@ -117,6 +120,7 @@ impl Encoding {
             link,
             sound_packets,
             mender,
+            is_live: encoder.describe().backend.is_live(),
             encoder,
             has_picture: false,
             rates,
@@ -155,6 +159,10 @@ impl Encoding {
         // A picture that came before its turn, and when it is shown if no other comes.
         let mut early: Option<(Frame, Instant)> = None;
         loop {
+            if let Some(change) = self.requests.change() {
+                self.change(change);
+                early = None;
+            }
             let deadline = early.as_ref().map_or(repeat_at, |(_, until)| *until);
             match self.slot.wait(deadline) {
                 Woken::Closed => return Ok(()),
@@ -199,6 +207,25 @@ impl Encoding {
         }
     }
 
+    /// Goes on with another picture: its first frame is a key frame.
+    fn change(&mut self, change: NewPicture) {
+        let NewPicture { mode, mender, encoder, epoch } = change;
+        tracing::info!(session = self.id.0, %mode, epoch, encoder = ?encoder.describe(), "the picture changes");
+        self.size = (mode.width, mode.height);
+        self.interval = Duration::from_secs(1) / mode.fps.max(1);
+        (self.mender, self.encoder) = (mender, encoder);
+        self.is_live = self.encoder.describe().backend.is_live();
+        self.has_picture = false;
+        self.postponed = false;
+        self.cadence = Cadence::new(mode.fps);
+        self.pace = Pace::new(mode.fps);
+        self.output.sender.set_epoch(epoch);
+        // It was opened before this moment's bitrate was known.
+        if let Err(error) = self.follow() {
+            tracing::warn!(session = self.id.0, %error, "the new encoder keeps its first bitrate");
+        }
+    }
+
     /// What happened in the last `time`.
     fn log_line(&mut self, time: Duration) {
         let stats = &self.output.stats;
@@ -218,7 +245,8 @@ impl Encoding {
 
     /// Codes a picture, by another encoder when this one cannot.
     fn picture(&mut self, frame: &Frame) -> Result<(), String> {
-        let mut full = frame.full();
+        // The first one is whole for the encoder, whatever the screen says.
+        let mut full = frame.full() || !self.has_picture;
         while let Err(error) = self.code(frame, full) {
             self.mend(&error)?;
             full = true;
@@ -243,6 +271,7 @@ impl Encoding {
         let mended = self.mender.mend(now(), failed, self.bitrate());
         self.encoder = mended.map_err(|none| format!("the encoder failed ({error}), and {none}"))?;
         let backend = self.encoder.describe().backend;
+        self.is_live = backend.is_live();
         tracing::warn!(session = self.id.0, encoder = backend.name(), "the stream goes on");
         Ok(())
     }
@@ -295,7 +324,7 @@ impl Encoding {
         }
         let key_frame = self.output.key_frame;
         if asked.key_frame || std::mem::take(&mut self.postponed) {
-            if key_frame.is_fresh(now, self.interval) {
+            if key_frame.is_some_and(|key| key.is_fresh(now, self.interval)) {
                 self.postponed = true;
             } else {
                 self.rates.lost(now);
@@ -303,12 +332,15 @@ impl Encoding {
             }
         }
         if let Some((first, last)) = asked.lost
-            && !key_frame.heals(last)
+            && !key_frame.is_some_and(|key| key.heals(last))
         {
             self.rates.lost(now);
             idr |= self.encoder.invalidate(first, last) == Recovery::KeyFrame;
         }
-        if self.rates.follow(now, &mut self.output.sender) {
+        if let Some(bps) = asked.bitrate_bps {
+            self.rates.carries(bps);
+        }
+        if self.rates.follow(now, &mut self.output.sender, !self.is_live) {
             self.follow()?;
         }
         Ok(idr)
@@ -340,7 +372,7 @@ impl Encoding {
 
 impl Output {
     pub fn new(sender: Video, stats: Arc<Stats>) -> Self {
-        Self { sender, stats, key_frame: KeyFrame { number: 0, at: Time(0) }, broken: false, told: false }
+        Self { sender, stats, key_frame: None, broken: false, told: false }
     }
 
     /// Whether the sender takes another access unit. Coding a picture only to throw it
@@ -375,7 +407,7 @@ impl Output {
                 count(&stats.packets, packets as u64);
                 count(&stats.parity, parity as u64);
                 if unit.kind == FrameKind::Idr {
-                    self.key_frame = KeyFrame { number, at: Time(encoded_us) };
+                    self.key_frame = Some(KeyFrame { number, at: Time(encoded_us) });
                 }
             }
             // What follows refers to what was dropped: start afresh.
@@ -404,11 +436,11 @@ mod tests {
     #[test]
     fn a_key_frame_answers_what_was_asked_and_lost_before_it() {
         let interval = Duration::from_millis(16);
-        let none = KeyFrame { number: 0, at: Time(0) };
-        assert!(!none.is_fresh(Time(5), interval) && !none.heals(0));
         let tenth = KeyFrame { number: 10, at: Time::from_millis(100) };
         assert!(tenth.is_fresh(Time::from_millis(115), interval));
         assert!(!tenth.is_fresh(Time::from_millis(116), interval));
         assert!(tenth.heals(9) && !tenth.heals(10) && !tenth.heals(12));
+        let wrapped = KeyFrame { number: 1, at: Time(0) };
+        assert!(wrapped.heals(0) && wrapped.heals(u32::MAX) && !wrapped.heals(2));
     }
 }

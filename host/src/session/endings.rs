@@ -59,6 +59,10 @@ impl Shared {
                 tracing::error!(session = id.0, %why, "the stream cannot go on");
                 self.end_stream(id, Some(Reason::Broken), &why);
             }
+            Ended::Revoked { id } => {
+                tracing::info!(session = id.0, "the client may not look any more; the application goes on");
+                self.end_stream(id, Some(Reason::Revoked), "the owner took the right to look away");
+            }
             Ended::Picture { id } => {
                 let running = self.table().streaming(id).and_then(|seat| seat.running.clone());
                 if let Some(running) = running {

@@ -4,23 +4,60 @@
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Instant;
 
 use punktfunk_core::gamestream::audio;
 use punktfunk_core::gamestream::sdp::StreamConfig;
+use punktfunk_core::native::flow::parity::Protection;
+use punktfunk_core::native::host;
+use punktfunk_core::native::wire::Access;
+use punktfunk_core::native::wire::control::Hello;
 use punktfunk_core::time::Time;
+use punktfunk_seat_ipc::host::Frame;
 
 use super::config::Config;
+use super::messages::Requests;
 use super::rates::{Budget, Rates};
+use super::slots::Latest;
 use super::stream::StreamSettings;
 use super::supervisor::GameStream;
-use super::{LaunchError, LaunchRequest, OpenControl, SessionId, Voice};
-use crate::send::{self, RtpSound, StreamRoute, VideoConfig, VideoSender};
+use super::{LaunchError, LaunchRequest, NativeLink, OpenControl, SessionId, Voice};
+use crate::send::{
+    self, Native, NativeConfig, NativeSound, RtpSound, StreamRoute, Video, VideoConfig, VideoSender, Wish,
+};
+
+/// The epoch that a native session begins with.
+pub(super) const FIRST_EPOCH: u8 = 0;
+/// Bytes of a media datagram that nearly every path carries.
+const FIRST_PAYLOAD: u16 = 1200;
 
 /// The way to one client.
 pub(super) enum Link {
     /// Moonlight's: RTP on two ports, ENet for control.
     GameStream(GameStreamLink),
+    /// Ours: everything on one port.
+    Native(NativeSide),
+}
+
+/// A way that is not open yet.
+pub(super) enum Opening {
+    GameStream(GameStreamLink),
+    Native(NativeLink, Hello, Access),
+}
+
+/// Whom the client's reports move.
+pub(super) struct Ears {
+    pub slot: Arc<Latest<Frame>>,
+    pub requests: Arc<Requests>,
+}
+
+/// The way to a native client.
+pub(super) struct NativeSide {
+    voice: Arc<dyn Voice>,
+    media_id: [u8; 8],
+    access: AtomicU16,
+    native: Arc<Native>,
 }
 
 /// What RTSP settled.
@@ -32,11 +69,40 @@ pub(super) struct GameStreamLink {
     pub route: StreamRoute,
 }
 
+impl Opening {
+    /// Opens the way, with the sender of pictures.
+    pub fn open(
+        self,
+        settings: &StreamSettings,
+        config: &Config,
+        ears: Ears,
+    ) -> Result<(Link, Video), LaunchError> {
+        let failed = |error: anyhow::Error| {
+            LaunchError::Failed(format!("the video sender could not be started: {error}"))
+        };
+        match self {
+            Self::GameStream(link) => match link.video(settings, config) {
+                Ok(video) => Ok((Link::GameStream(link), Video::GameStream(video))),
+                Err(error) => {
+                    link.close();
+                    Err(failed(error))
+                }
+            },
+            Self::Native(link, hello, access) => {
+                let side = NativeSide::open(link, &hello, access, config, settings, ears).map_err(failed)?;
+                let video = side.native.video(FIRST_EPOCH, settings.drop_percent);
+                Ok((Link::Native(side), Video::Native(video)))
+            }
+        }
+    }
+}
+
 impl Link {
     /// Who speaks to the client.
     pub fn voice(&self) -> &Arc<dyn Voice> {
         match self {
             Self::GameStream(link) => &link.gamestream.voice,
+            Self::Native(side) => &side.voice,
         }
     }
 
@@ -46,21 +112,19 @@ impl Link {
             Self::GameStream(_) => {
                 Rates::gamestream(Budget::new(config.bitrate_kbps, sound_bps), settings.parity, now)
             }
+            Self::Native(side) => Rates::native(side.native.encoder_bitrate(), now),
         }
     }
 
-    /// Packetizer and paced sender.
-    pub fn video(&self, settings: &StreamSettings, config: &Config) -> Result<send::Video, LaunchError> {
-        let sender = match self {
-            Self::GameStream(link) => link.video(settings, config).map(send::Video::GameStream),
-        };
-        sender.map_err(|error| LaunchError::Failed(format!("the video sender could not be started: {error}")))
-    }
-
     /// What sends the sound. The error is for the log.
-    pub fn sound(&self) -> Result<send::Sound, String> {
+    pub fn sound(&self, id: SessionId) -> Result<send::Sound, String> {
         match self {
             Self::GameStream(link) => link.sound().map(send::Sound::GameStream),
+            Self::Native(side) => {
+                let voice = Arc::clone(&side.voice);
+                let say = Box::new(move |datagram: &[u8]| voice.datagram(id, datagram));
+                Ok(send::Sound::Native(NativeSound::new(Arc::clone(&side.native), say)))
+            }
         }
     }
 
@@ -69,33 +133,107 @@ impl Link {
     pub fn wait(&self, deadline: Instant) -> bool {
         match self {
             Self::GameStream(link) => link.route.wait_for_video(deadline),
+            Self::Native(side) => side.native.wait(deadline),
         }
     }
 
     /// Ends the waiting, and listening for this client.
     pub fn close(&self) {
         match self {
-            Self::GameStream(link) => {
-                link.route.close();
-                link.gamestream.ports.forget(&link.route);
-            }
+            Self::GameStream(link) => link.close(),
+            Self::Native(side) => side.native.close(),
         }
     }
 
     /// The control connection with this connect data, or from this address when the
     /// client sends none, belongs here. With the data it is surer.
     pub fn control(&self, id: SessionId, connect_data: u32, peer: IpAddr) -> Option<(bool, OpenControl)> {
-        let Self::GameStream(link) = self;
+        let Self::GameStream(link) = self else { return None };
         let named = link.settled.ping_payload;
         let owned = if named { connect_data == link.connect_data } else { peer == link.request.peer };
         let open = OpenControl { id, key: link.request.key, v2: link.settled.control_v2, hdr: None };
         owned.then_some((named, open))
     }
+
+    /// What the client may do.
+    pub fn access(&self) -> Access {
+        match self {
+            Self::GameStream(_) => Access::ALL,
+            Self::Native(side) => Access(side.access.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Its native side, if it has one.
+    pub fn native(&self) -> Option<&NativeSide> {
+        match self {
+            Self::GameStream(_) => None,
+            Self::Native(side) => Some(side),
+        }
+    }
+}
+
+impl NativeSide {
+    fn open(
+        link: NativeLink,
+        hello: &Hello,
+        access: Access,
+        config: &Config,
+        settings: &StreamSettings,
+        ears: Ears,
+    ) -> Result<Self, anyhow::Error> {
+        let NativeLink { transport, route, voice, media, exported, aead } = link;
+        let percent = settings.parity;
+        let media_config = host::Config {
+            media: media.0,
+            traffic: exported.traffic(aead),
+            bitrate: u64::from(config.bitrate_kbps) * 1000,
+            first_frame: 0,
+            payload: usize::from(first_payload(hello)),
+            limit: usize::from(hello.payload),
+            protection: if percent.base == percent.most {
+                Protection::Fixed(percent.base)
+            } else {
+                Protection::Adaptive
+            },
+        };
+        let on_wish = Box::new(move |wish| {
+            match wish {
+                Wish::KeyFrame => ears.requests.want_key_frame(),
+                Wish::Lost { first, last } => ears.requests.lost(first, last),
+                Wish::Acknowledged(frame) => return ears.requests.acknowledge(frame),
+                Wish::Bitrate(bps) => return ears.requests.set_bitrate(bps),
+            }
+            ears.slot.wake();
+        });
+        let native = Native::start(NativeConfig { media: media_config, transport, route }, on_wish)?;
+        Ok(Self { voice, media_id: media.0, access: AtomicU16::new(access.0), native })
+    }
+
+    /// Its media datagrams carry this.
+    pub fn media_id(&self) -> [u8; 8] {
+        self.media_id
+    }
+
+    /// What the client may do from now on.
+    pub fn set_access(&self, access: Access) {
+        self.access.store(access.0, Ordering::Relaxed);
+    }
+
+    /// Frames, reports and their threads.
+    pub fn media(&self) -> &Arc<Native> {
+        &self.native
+    }
+}
+
+/// Bytes of a media datagram before the path is known: what nearly every path carries.
+pub(super) fn first_payload(hello: &Hello) -> u16 {
+    hello.payload.min(FIRST_PAYLOAD)
 }
 
 impl fmt::Display for Link {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Native(_) => f.write_str("punktfunk/1"),
             Self::GameStream(link) => {
                 let StreamConfig { packet_size, encrypt_video, encrypt_audio, .. } = link.settled;
                 write!(f, "GameStream, packets of {packet_size}, encrypted: ")?;
@@ -106,6 +244,12 @@ impl fmt::Display for Link {
 }
 
 impl GameStreamLink {
+    /// Ends the waiting, and listening for this client.
+    fn close(&self) {
+        self.route.close();
+        self.gamestream.ports.forget(&self.route);
+    }
+
     fn video(&self, settings: &StreamSettings, config: &Config) -> Result<VideoSender, anyhow::Error> {
         let settled = &self.settled;
         if settled.qos {

@@ -1,12 +1,14 @@
 //! What the parts of a session say to each other: plain data, and requests.
 
 use std::sync::mpsc::Sender;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use punktfunk_core::gamestream::control::FecStatus;
 use punktfunk_seat_ipc::Exit;
 
-use super::SessionId;
+use super::mender::Mender;
+use super::{Mode, SessionId};
+use crate::encode::Encoder;
 
 /// What ended by itself.
 #[derive(Debug)]
@@ -19,6 +21,8 @@ pub(super) enum Ended {
     Client { id: SessionId, by_client: bool },
     /// A stream that cannot go on.
     Stream { id: SessionId, why: String },
+    /// A client that may not look any more.
+    Revoked { id: SessionId },
     /// The last picture of a stream, which a new encoder has to be shown.
     Picture { id: SessionId },
 }
@@ -47,9 +51,21 @@ impl Drop for OnPanic {
     }
 }
 
+/// What a stream goes on with.
+pub(super) struct NewPicture {
+    pub mode: Mode,
+    pub mender: Mender,
+    pub encoder: Box<dyn Encoder>,
+    /// Of a native stream.
+    pub epoch: u8,
+}
+
 /// What control has to say to the encode thread. Asking twice is asking once.
-#[derive(Debug, Default)]
-pub(super) struct Requests(Mutex<Asked>);
+#[derive(Default)]
+pub(super) struct Requests {
+    asked: Mutex<Asked>,
+    change: Mutex<Option<NewPicture>>,
+}
 
 /// What was asked for since the last look.
 #[derive(Debug, Default)]
@@ -60,6 +76,8 @@ pub(super) struct Asked {
     pub lost: Option<(u32, u32)>,
     /// The newest long-term reference the client has.
     pub acknowledged: Option<u32>,
+    /// What the path carries, by the sender of a native stream.
+    pub bitrate_bps: Option<u64>,
     /// How close damaged blocks were to being lost.
     pub reports: Vec<FecStatus>,
 }
@@ -68,27 +86,48 @@ pub(super) struct Asked {
 const MOST_REPORTS: usize = 32;
 
 impl Requests {
-    fn change(&self, change: impl FnOnce(&mut Asked)) {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner));
+    fn ask(&self, ask: impl FnOnce(&mut Asked)) {
+        ask(&mut self.asked.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn next(&self) -> MutexGuard<'_, Option<NewPicture>> {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The stream shall go on with this.
+    pub fn set_change(&self, change: NewPicture) {
+        // Encoders take their time to end: not under the lock.
+        let older = self.next().replace(change);
+        drop(older);
+    }
+
+    /// Takes what the stream shall go on with.
+    pub fn change(&self) -> Option<NewPicture> {
+        self.next().take()
+    }
+
+    /// The encoder may spend so many bits a second.
+    pub fn set_bitrate(&self, bps: u64) {
+        self.ask(|asked| asked.bitrate_bps = Some(bps));
     }
 
     pub fn want_key_frame(&self) {
-        self.change(|asked| asked.key_frame = true);
+        self.ask(|asked| asked.key_frame = true);
     }
 
     pub fn lost(&self, first: u32, last: u32) {
-        self.change(|asked| {
+        self.ask(|asked| {
             let (low, high) = asked.lost.unwrap_or((first, last));
             asked.lost = Some((low.min(first), high.max(last)));
         });
     }
 
     pub fn acknowledge(&self, frame: u32) {
-        self.change(|asked| asked.acknowledged = asked.acknowledged.max(Some(frame)));
+        self.ask(|asked| asked.acknowledged = asked.acknowledged.max(Some(frame)));
     }
 
     pub fn report(&self, status: FecStatus) {
-        self.change(|asked| {
+        self.ask(|asked| {
             if asked.reports.len() < MOST_REPORTS {
                 asked.reports.push(status);
             }
@@ -98,7 +137,7 @@ impl Requests {
     /// Takes all that was asked for.
     pub fn take(&self) -> Asked {
         let mut asked = Asked::default();
-        self.change(|current| std::mem::swap(current, &mut asked));
+        self.ask(|current| std::mem::swap(current, &mut asked));
         asked
     }
 }

@@ -16,6 +16,7 @@ mod link;
 mod mender;
 mod messages;
 mod native;
+mod natives;
 mod pace;
 mod plan;
 mod rates;

@@ -67,6 +67,23 @@ pub struct LaunchRequest {
     pub peer: IpAddr,
 }
 
+/// Whom a seat is made for, whatever the protocol.
+pub(super) struct Guest<'a> {
+    pub client: ClientId,
+    /// The name the owner gave that client.
+    pub name: &'a str,
+    pub mode: Mode,
+    /// Channels of sound: 2, 6 or 8.
+    pub channels: u8,
+}
+
+impl<'a> From<&'a LaunchRequest> for Guest<'a> {
+    fn from(request: &'a LaunchRequest) -> Self {
+        let LaunchRequest { client, client_name, mode, channels, .. } = request;
+        Self { client: *client, name: client_name, mode: *mode, channels: *channels }
+    }
+}
+
 /// A launch that waits for its RTSP handshake.
 #[derive(Clone)]
 pub struct Pending {

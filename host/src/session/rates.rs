@@ -1,5 +1,7 @@
 //! What a stream may spend of the user's bitrate on what, from frame to frame.
 
+use std::time::Duration;
+
 use punktfunk_core::gamestream::control::FecStatus;
 use punktfunk_core::gamestream::video::{Parity, Policy};
 use punktfunk_core::time::Time;
@@ -9,6 +11,9 @@ use crate::send::Video;
 /// The encoder follows the parity in steps of so many percent: some encoders need a
 /// key frame for it.
 const BITRATE_STEP: u8 = 5;
+
+/// Between two steps up of an encoder that needs a key frame for it.
+const COSTLY_PAUSE: Duration = Duration::from_secs(2);
 
 /// The user's bitrate, and what sound takes of it.
 #[derive(Clone, Copy, Debug)]
@@ -43,6 +48,15 @@ pub(super) enum Rates {
         /// The percentage that the encoder's bitrate leaves room for.
         room: u8,
     },
+    /// The sender finds out what the path carries.
+    Native {
+        /// What it says.
+        path_bps: u64,
+        /// What the encoder was told.
+        room_bps: u64,
+        /// When.
+        told: Time,
+    },
 }
 
 impl Rates {
@@ -51,10 +65,23 @@ impl Rates {
         Self::GameStream { budget, parity: Parity::new(policy, now), room: policy.base }
     }
 
+    /// Of a native client, whose sender begins with so many bits a second of pictures.
+    pub fn native(bps: u64, now: Time) -> Self {
+        Self::Native { path_bps: bps, room_bps: bps, told: now }
+    }
+
+    /// The path carries so many bits a second of pictures.
+    pub fn carries(&mut self, bps: u64) {
+        if let Self::Native { path_bps, .. } = self {
+            *path_bps = bps;
+        }
+    }
+
     /// Bits a second for the encoder.
     pub fn bitrate(&self) -> u64 {
         match self {
             Self::GameStream { budget, room, .. } => budget.video(*room),
+            Self::Native { room_bps, .. } => *room_bps,
         }
     }
 
@@ -62,6 +89,7 @@ impl Rates {
     pub fn report(&mut self, now: Time, status: &FecStatus) {
         match self {
             Self::GameStream { parity, .. } => parity.report(now, status),
+            Self::Native { .. } => {}
         }
     }
 
@@ -69,11 +97,13 @@ impl Rates {
     pub fn lost(&mut self, now: Time) {
         match self {
             Self::GameStream { parity, .. } => parity.lost(now),
+            Self::Native { .. } => {}
         }
     }
 
-    /// Has the sender follow. True when the encoder has to, too.
-    pub fn follow(&mut self, now: Time, sender: &mut Video) -> bool {
+    /// Has the sender follow. True when the encoder has to, too; `costly` when that makes
+    /// it begin anew with a key frame.
+    pub fn follow(&mut self, now: Time, sender: &mut Video, costly: bool) -> bool {
         match self {
             Self::GameStream { parity, room, .. } => {
                 let percentage = parity.percentage(now);
@@ -86,8 +116,23 @@ impl Rates {
                 }
                 follows
             }
+            Self::Native { path_bps, room_bps, told } => {
+                let follows = is_worth_it(*room_bps, *path_bps, now - *told, costly);
+                if follows {
+                    (*room_bps, *told) = (*path_bps, now);
+                }
+                follows
+            }
         }
     }
+}
+
+/// Whether the encoder is told of another bitrate, `since` the last time: at once of
+/// less, of more in steps, and rarely when each costs a key frame.
+fn is_worth_it(room: u64, path: u64, since: Duration, costly: bool) -> bool {
+    let (percent, pause) = if costly { (10, COSTLY_PAUSE) } else { (2, Duration::ZERO) };
+    let step = room / 100 * percent;
+    path + step < room || (path > room + step && since >= pause)
 }
 
 #[cfg(test)]
@@ -100,5 +145,19 @@ mod tests {
         assert_eq!(budget(20_000, 96_000).video(20), 15_404_000);
         assert_eq!(budget(20_000, 96_000).video(50), 9_404_000);
         assert_eq!(budget(500, 512_000).video(20), 288_000);
+    }
+
+    #[test]
+    fn an_encoder_follows_the_path_down_at_once_and_up_in_steps() {
+        let mbit = |n: u64| n * 1_000_000;
+        let now = Duration::ZERO;
+        for costly in [false, true] {
+            assert!(is_worth_it(mbit(20), mbit(15), now, costly));
+            assert!(!is_worth_it(mbit(20), mbit(20), COSTLY_PAUSE * 9, costly));
+        }
+        assert!(is_worth_it(mbit(20), mbit(21), now, false));
+        assert!(!is_worth_it(mbit(20), mbit(25), now, true), "too soon");
+        assert!(!is_worth_it(mbit(20), mbit(21), COSTLY_PAUSE, true), "too little");
+        assert!(is_worth_it(mbit(20), mbit(25), COSTLY_PAUSE, true));
     }
 }

@@ -12,14 +12,16 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use punktfunk_core::input::{self, pad};
+use punktfunk_core::native::wire;
 use punktfunk_seat_ipc as ipc;
 use punktfunk_seat_ipc::host::Frame;
 
 use super::hands::Hands;
 use super::messages::{Ended, OnPanic};
+use super::plan::Guest;
 use super::slots::Latest;
 use super::stream::Stream;
-use super::{ClientId, LaunchError, LaunchRequest, Mode, SessionId, Voice};
+use super::{ClientId, LaunchError, Mode, SessionId, Voice};
 use crate::config::{App, AppKind, Keyboard};
 use crate::display::{Record, Seat, SeatEvent, SeatEvents, SeatSpec, new_directory};
 use crate::input::Pads;
@@ -51,6 +53,8 @@ type Relay = Arc<Mutex<Option<Arc<Latest<Frame>>>>>;
 pub(super) struct Surroundings {
     /// The seat's number of the table.
     pub id: u64,
+    /// What a native client may come back by.
+    pub resume: wire::SessionId,
     pub ended: Sender<Ended>,
 }
 
@@ -76,7 +80,7 @@ impl Running {
     pub fn start(
         settings: &SeatSettings,
         app: &App,
-        request: &LaunchRequest,
+        guest: &Guest<'_>,
         around: Surroundings,
     ) -> Result<Self, LaunchError> {
         let failed = |what: &str, error: &dyn std::fmt::Display| {
@@ -84,15 +88,15 @@ impl Running {
         };
         let directory = new_directory(&settings.runtime_dir).map_err(|error| failed("the screen", &error))?;
         let mut record =
-            Record::new(&settings.owner, &request.client.0, &request.client_name, (app.id, &app.name));
+            Record::new(&settings.owner, &guest.client.0, guest.name, (app.id, &app.name), around.resume.0);
         let spec = SeatSpec {
             program: settings.program.clone(),
-            name: request.client_name.clone(),
+            name: guest.name.to_owned(),
             runtime_dir: directory.clone(),
-            width: request.mode.width,
-            height: request.mode.height,
-            fps: request.mode.fps,
-            channels: request.channels,
+            width: guest.mode.width,
+            height: guest.mode.height,
+            fps: guest.mode.fps,
+            channels: guest.channels,
             layout: keymap(&settings.keyboard),
         };
         // Before the seat starts: from then on somebody must be able to find it.
@@ -105,7 +109,7 @@ impl Running {
         let running = launched.and_then(|()| wait_for_app(&events)).and_then(|()| {
             record.is_running = true;
             record.save(&directory).map_err(|error| error.to_string())?;
-            Self::around(seat.clone(), events, &directory, record, Some(request.mode), around)
+            Self::around(seat.clone(), events, &directory, record, Some(guest.mode), around)
                 .map_err(|error| error.to_string())
         });
         running.map_err(|error| {

@@ -6,6 +6,7 @@
 //! | batch | encode → send | 2 | the newest batch is dropped (`punktfunk_net::PacedSender`) |
 //! | requests | control → encode | 1 of each, 32 reports of damage | asking twice is asking once |
 //! | hands | control → seat | 1024 | everything that waits is dropped and every key released |
+//! | reports | native port → machine | 256 | the newest datagram is dropped |
 //!
 //! Nothing here ever blocks the stage before it.
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::SessionId;
 use super::config;
 use super::link::Link;
 use super::messages::OnPanic;
@@ -27,7 +28,7 @@ pub(super) struct Sound {
 
 impl Sound {
     /// Starts the audio thread; `guard` belongs to it.
-    pub fn start(config: config::Sound, wanted: Wanted, link: &Link, guard: OnPanic) -> Self {
+    pub fn start(id: SessionId, config: config::Sound, wanted: Wanted, link: &Link, guard: OnPanic) -> Self {
         let packets = Arc::new(AtomicU64::new(0));
         if config.channels == 0 {
             return Self { bitrate: 0, packets, _stage: None };
@@ -39,7 +40,7 @@ impl Sound {
         });
         let stage = audio::Config { local, ..config.stage(source) };
         let bitrate = stage.bitrate();
-        let mut sender = match link.sound() {
+        let mut sender = match link.sound(id) {
             Ok(sender) => sender,
             Err(error) => {
                 tracing::error!(error, "no sound");

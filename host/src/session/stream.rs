@@ -10,18 +10,20 @@ use std::time::Instant;
 
 use punktfunk_core::gamestream::control::FecStatus;
 use punktfunk_core::gamestream::video::Policy;
+use punktfunk_core::native::wire::{Access, datagram};
 use punktfunk_core::time::Time;
 use punktfunk_seat_ipc::host::Frame;
 
 use super::config::Config;
 use super::encoding::{Encoding, Ends, Output};
-use super::link::Link;
+use super::link::{Ears, FIRST_EPOCH, Link, NativeSide, Opening};
 use super::mender::{Fault, Mender};
-use super::messages::{Ended, OnPanic, Requests};
+use super::messages::{Ended, NewPicture, OnPanic, Requests};
 use super::slots::{Latest, Supersede};
 use super::sound::{self, Sound};
 use super::stats::{Stats, count, monotonic_us, read};
 use super::{LaunchError, Mode, OpenControl, Reason, SessionId, StreamInfo, Voice};
+use crate::audio::Microphone;
 use crate::encode;
 
 /// How streams are made.
@@ -52,13 +54,17 @@ pub(super) struct Wanted {
     /// The name the owner gave the client.
     pub client_name: String,
     pub config: Config,
-    pub link: Link,
+    pub link: Opening,
     pub sound: sound::Wanted,
+    /// The client's microphone on the seat.
+    pub microphone: Option<Microphone>,
 }
 
 pub(super) struct Stream {
     id: SessionId,
     config: Config,
+    /// Of a native stream: counts its pictures.
+    epoch: u8,
     link: Arc<Link>,
     slot: Arc<Latest<Frame>>,
     requests: Arc<Requests>,
@@ -66,6 +72,7 @@ pub(super) struct Stream {
     started: Instant,
     encode: Option<JoinHandle<()>>,
     sound: Option<Sound>,
+    microphone: Option<Microphone>,
 }
 
 impl Stream {
@@ -76,24 +83,29 @@ impl Stream {
         wanted: Wanted,
         ended: Sender<Ended>,
     ) -> Result<Self, LaunchError> {
-        let Wanted { id, client_name, config, link, sound } = wanted;
+        let Wanted { id, client_name, config, link, sound, microphone } = wanted;
+        let (slot, requests) = (Arc::default(), Arc::default());
+        let ears = Ears { slot: Arc::clone(&slot), requests: Arc::clone(&requests) };
+        let (link, sender) = link.open(settings, &config, ears)?;
         // From here on the link is closed however this ends.
         let mut stream = Self {
             id,
             config,
+            epoch: FIRST_EPOCH,
             link: Arc::new(link),
-            slot: Arc::default(),
-            requests: Arc::default(),
+            slot,
+            requests,
             stats: Arc::default(),
             started: Instant::now(),
             encode: None,
             sound: None,
+            microphone,
         };
         let (config, link) = (&stream.config, &stream.link);
         config.kind.supported(settings.codec_modes.load(Ordering::Relaxed))?;
         let why = "the thread of the sound panicked; standard error says why".to_owned();
         let guard = OnPanic::tell(&ended, Ended::Stream { id, why });
-        let sound = Sound::start(config.sound, sound, link, guard);
+        let sound = Sound::start(id, config.sound, sound, link, guard);
         let rates = link.rates(settings, config, sound.bitrate(), Time(monotonic_us()));
         let mut mender = Mender::new(config.wish(rates.bitrate(), settings.encoder), settings.fault);
         let encoder = mender
@@ -108,7 +120,6 @@ impl Stream {
             %link,
             "streaming"
         );
-        let sender = link.video(settings, config)?;
         let ends = Ends {
             slot: Arc::clone(&stream.slot),
             requests: Arc::clone(&stream.requests),
@@ -156,6 +167,46 @@ impl Stream {
 
     pub fn info(&self) -> StreamInfo {
         StreamInfo { mode: self.mode(), codec: self.config.kind.name(), age: self.started.elapsed() }
+    }
+
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub fn epoch(&self) -> u8 {
+        self.epoch
+    }
+
+    /// Its native side, if it has one.
+    pub fn native(&self) -> Option<&NativeSide> {
+        self.link.native()
+    }
+
+    /// The client said something.
+    pub fn hear(&self, said: &datagram::Sound<'_>) {
+        if let Some(microphone) = self.microphone.as_ref().filter(|_| self.allows(Access::MICROPHONE)) {
+            microphone.hear(said.seq, said.packets.as_slice());
+        }
+    }
+
+    /// The client may do that.
+    pub fn allows(&self, what: Access) -> bool {
+        self.link.access().contains(what)
+    }
+
+    /// Goes on with another bitrate, and with another picture when there is one.
+    pub fn change(&mut self, config: Config, picture: Option<NewPicture>) {
+        if config.bitrate_kbps != self.config.bitrate_kbps
+            && let Some(native) = self.native()
+        {
+            native.media().agree(u64::from(config.bitrate_kbps) * 1000);
+        }
+        if let Some(picture) = picture {
+            self.epoch = picture.epoch;
+            self.requests.set_change(picture);
+        }
+        self.config = config;
+        self.slot.wake();
     }
 
     /// The next access unit shall be an IDR frame, at once.

@@ -15,18 +15,24 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use punktfunk_core::gamestream::sdp::StreamConfig;
+use punktfunk_core::input;
+use punktfunk_core::native::wire::control::{Reconfigure, Reconfigured};
+use punktfunk_core::native::wire::datagram::Sound;
+use punktfunk_core::native::wire::{self, Access};
+use punktfunk_net::Route;
 
 use super::config::Config;
 use super::keys::{self, KeyLedger};
-use super::link::{GameStreamLink, Link};
+use super::link::{GameStreamLink, Opening};
 use super::messages::Ended;
+use super::plan::Guest;
 use super::running::{Running, SeatSettings, Surroundings};
 use super::sound;
 use super::stream::{Stream, StreamSettings, Wanted};
 use super::table::{Occupied, PENDING_TIMEOUT, Place, Rules, Table, Waiting};
 use super::{
-    ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, Reason, SeatInfo, SessionId,
-    Supervisor, Voice, endings,
+    ClientId, ControlEvent, LaunchError, LaunchRequest, NativeRequest, NativeStarted, OpenControl, Pending,
+    Reason, SeatInfo, SessionId, Supervisor, Voice, endings,
 };
 use crate::config::{App, Apps};
 use crate::display::{self, Record};
@@ -62,7 +68,7 @@ pub(super) struct Shared {
     table: Mutex<Table>,
     /// Held while anything streams.
     awake: Mutex<Option<Inhibitor>>,
-    ended: Sender<Ended>,
+    pub ended: Sender<Ended>,
 }
 
 /// The sessions of one host.
@@ -133,6 +139,14 @@ pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// Bytes that nobody can foretell.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], LaunchError> {
+    let mut bytes = [0; N];
+    aws_lc_rs::rand::fill(&mut bytes)
+        .map_err(|_| LaunchError::Failed("this machine gives no random numbers".into()))?;
+    Ok(bytes)
+}
+
 /// Gives a seat from before its place at once, so that its client sees it, and
 /// connects to it in a thread.
 fn find_again(shared: &Arc<Shared>, directory: PathBuf, record: Record) -> std::io::Result<()> {
@@ -140,7 +154,8 @@ fn find_again(shared: &Arc<Shared>, directory: PathBuf, record: Record) -> std::
     // Clocks may have been set meanwhile.
     let age = launched.elapsed().unwrap_or_default();
     let since = Instant::now().checked_sub(age).unwrap_or_else(Instant::now);
-    let place = shared.table().add(ClientId(record.client), (record.app, &record.title), since);
+    let (app, resume) = ((record.app, &*record.title), wire::SessionId(record.session));
+    let place = shared.table().add(ClientId(record.client), app, resume, since);
     let (holds, held) = channel();
     let finder = Arc::clone(shared);
     std::thread::Builder::new().name("punktfunk-find".into()).spawn(move || {
@@ -173,7 +188,7 @@ impl Shared {
     }
 
     fn surroundings(&self, place: &Place) -> Surroundings {
-        Surroundings { id: place.id, ended: self.ended.clone() }
+        Surroundings { id: place.id, resume: place.resume, ended: self.ended.clone() }
     }
 
     /// What GameStream needs, or why there is none.
@@ -201,34 +216,88 @@ impl Shared {
 
     /// The place of what `client` sees running; its `operation` must be taken next,
     /// and then [`Shared::still`] asked.
-    fn visible(&self, client: ClientId) -> Option<Arc<Place>> {
+    pub fn visible(&self, client: ClientId) -> Option<Arc<Place>> {
         let table = self.table();
         table.visible(self.settings.rules, client).map(|seat| Arc::clone(&seat.place))
     }
 
     /// Whether `client` still sees this place, now that nobody else works on it.
-    fn still(&self, place: &Place, client: ClientId) -> bool {
+    pub fn still(&self, place: &Place, client: ClientId) -> bool {
         let table = self.table();
         table.visible(self.settings.rules, client).is_some_and(|seat| seat.place.id == place.id)
     }
 
-    fn start_app(&self, place: &Place, app: &App, request: LaunchRequest) -> Result<Pending, LaunchError> {
-        keys::claim(&*self.ledger, &request.key)?;
-        let running = Running::start(&self.settings.seat, app, &request, self.surroundings(place))?;
+    /// Takes a place for an application, once the client's last one is gone.
+    pub fn reserve(&self, client: ClientId, app: &App) -> Result<Arc<Place>, LaunchError> {
+        // Its last application may be on its way out: the new one follows.
+        while let Some(ending) = { self.table().ending(client) } {
+            drop(lock(&ending.operation));
+        }
+        let resume = wire::SessionId(random()?);
+        self.table().reserve(self.settings.rules, client, (app.id, &app.name), resume)
+    }
+
+    /// Starts an application on its seat. Only under its `operation`.
+    pub fn start_app(
+        &self,
+        place: &Place,
+        app: &App,
+        guest: &Guest<'_>,
+    ) -> Result<Arc<Running>, LaunchError> {
+        let running = Running::start(&self.settings.seat, app, guest, self.surroundings(place))?;
         let running = Arc::new(running);
         if let Some(seat) = self.table().seat(place.id) {
-            seat.running = Some(running);
+            seat.running = Some(Arc::clone(&running));
             seat.is_ready = true;
             seat.unwatched = Instant::now();
         }
-        self.wait_for_rtsp(place, request)
+        Ok(running)
+    }
+
+    /// Takes what runs away from whoever sees it, for `client`. Only under its
+    /// `operation`.
+    pub fn take_over(&self, place: &Place, client: ClientId) -> Result<Arc<Running>, LaunchError> {
+        let (running, stream, waiting) = {
+            let mut table = self.table();
+            let waiting = table.take_waiting(place.id);
+            let seat = table.seat(place.id).ok_or(LaunchError::NothingToResume)?;
+            let running = seat.running.clone().ok_or(LaunchError::NothingToResume)?;
+            seat.client = client;
+            seat.unwatched = Instant::now();
+            (running, seat.take_stream(), waiting)
+        };
+        self.forget(waiting);
+        running.belongs_to(client);
+        // The same client is back before its old connection timed out.
+        if let Some(stream) = stream {
+            stream.say_goodbye(Reason::Replaced);
+            running.hide();
+            self.finish(stream, "the client came back");
+        }
+        Ok(running)
+    }
+
+    /// Starts a stream and shows it what runs. Only under the `operation` of the place.
+    pub fn attach(&self, place: &Place, running: &Running, wanted: Wanted) -> Result<(), LaunchError> {
+        let stream = Stream::start(&self.settings.stream, wanted, self.ended.clone())?;
+        if let Err(error) = running.show(&stream) {
+            self.finish(stream, "the screen does not answer");
+            return Err(error);
+        }
+        {
+            let mut table = self.table();
+            // Nobody removes a seat that is being worked on.
+            let seat = table.seat(place.id).ok_or(LaunchError::NothingToResume)?;
+            seat.was_streamed = true;
+            seat.stream = Some(stream);
+        }
+        self.keep_awake();
+        Ok(())
     }
 
     /// Registers a launch that RTSP should follow.
     fn wait_for_rtsp(&self, place: &Place, request: LaunchRequest) -> Result<Pending, LaunchError> {
-        let mut random = [0; 12];
-        aws_lc_rs::rand::fill(&mut random)
-            .map_err(|_| LaunchError::Failed("this machine gives no random numbers".into()))?;
+        let random: [u8; 12] = random()?;
         let mut ping_payload = [0; 16];
         ping_payload.copy_from_slice(punktfunk_core::bytes::to_hex(&random[..8]).as_bytes());
         let connect_data = u32::from_be_bytes([random[8], random[9], random[10], random[11]]);
@@ -255,15 +324,12 @@ impl Shared {
 impl Supervisor for Sessions {
     fn launch(&self, request: LaunchRequest) -> Result<Pending, LaunchError> {
         let shared = &self.shared;
-        let settings = &shared.settings;
-        let app = settings.apps.by_id(request.app).ok_or(LaunchError::UnknownApp(request.app))?;
-        // Its last application may be on its way out: the new one follows.
-        while let Some(ending) = { shared.table().ending(request.client) } {
-            drop(lock(&ending.operation));
-        }
-        let place = shared.table().reserve(settings.rules, request.client, (app.id, &app.name))?;
+        let app = shared.settings.apps.by_id(request.app).ok_or(LaunchError::UnknownApp(request.app))?;
+        let place = shared.reserve(request.client, app)?;
         let _one = lock(&place.operation);
-        let started = shared.start_app(&place, app, request);
+        let started = keys::claim(&*shared.ledger, &request.key)
+            .and_then(|()| shared.start_app(&place, app, &Guest::from(&request)))
+            .and_then(|_| shared.wait_for_rtsp(&place, request));
         if started.is_err() {
             shared.end_seat(&place, "it could not be started", Reason::Quit);
         }
@@ -279,21 +345,7 @@ impl Supervisor for Sessions {
             return Err(LaunchError::NothingToResume);
         }
         keys::claim(&*shared.ledger, &request.key)?;
-        let (running, stream) = {
-            let mut table = shared.table();
-            let seat = table.seat(place.id).ok_or(LaunchError::NothingToResume)?;
-            let running = seat.running.clone().ok_or(LaunchError::NothingToResume)?;
-            seat.client = client;
-            seat.unwatched = Instant::now();
-            (running, seat.take_stream())
-        };
-        running.belongs_to(client);
-        // The same client is back before its old connection timed out.
-        if let Some(stream) = stream {
-            stream.say_goodbye(Reason::Replaced);
-            running.hide();
-            shared.finish(stream, "the client came back");
-        }
+        shared.take_over(&place, client)?;
         shared.wait_for_rtsp(&place, request)
     }
 
@@ -390,7 +442,8 @@ impl Supervisor for Sessions {
             client_name: request.client_name.clone(),
             config: Config::from(&config),
             sound: sound::Wanted { remote: running.sound(), play_locally: request.play_locally },
-            link: Link::GameStream(GameStreamLink {
+            microphone: None,
+            link: Opening::GameStream(GameStreamLink {
                 gamestream: shared.gamestream()?.clone(),
                 settled: config,
                 connect_data: pending.connect_data,
@@ -398,25 +451,17 @@ impl Supervisor for Sessions {
                 route,
             }),
         };
-        let stream = Stream::start(&shared.settings.stream, wanted, shared.ended.clone())?;
-        if let Err(error) = running.show(&stream) {
-            shared.finish(stream, "the screen does not answer");
-            return Err(error);
-        }
-        {
-            let mut table = shared.table();
-            // Nobody removes a seat that is being worked on.
-            let seat = table.seat(place.id).ok_or(LaunchError::NothingToResume)?;
-            seat.was_streamed = true;
-            seat.stream = Some(stream);
-        }
-        shared.keep_awake();
-        Ok(())
+        shared.attach(&place, &running, wanted)
     }
 
     fn play(&self, id: SessionId) -> Result<(), LaunchError> {
-        // Pictures flow from the first video ping on, which comes after PLAY.
-        self.shared.table().streaming(id).map(drop).ok_or(LaunchError::NothingToResume)
+        let table = self.shared.table();
+        let stream = table.streaming(id).and_then(|seat| seat.stream.as_ref());
+        // With GameStream pictures flow from the first video ping on, which comes after PLAY.
+        if let Some(native) = stream.ok_or(LaunchError::NothingToResume)?.native() {
+            native.media().open();
+        }
+        Ok(())
     }
 
     fn open_control(&self, connect_data: u32, peer: SocketAddr) -> Option<OpenControl> {
@@ -431,8 +476,9 @@ impl Supervisor for Sessions {
             ControlEvent::KeyFrameWanted => stream.want_key_frame(),
             ControlEvent::InvalidateRange { first, last } => stream.lost(first, last),
             ControlEvent::LongTermAck { frame } => stream.acknowledge(frame),
-            ControlEvent::Input(event) => running.input(event),
-            ControlEvent::Pad(event) => running.pad(&event),
+            ControlEvent::Input(event) if stream.allows(needed(&event)) => running.input(event),
+            ControlEvent::Pad(event) if stream.allows(Access::PADS) => running.pad(&event),
+            ControlEvent::Input(_) | ControlEvent::Pad(_) => {}
             ControlEvent::FecStatus(status) => stream.report(status),
             ControlEvent::Closed { by_client } => {
                 running.release();
@@ -440,5 +486,53 @@ impl Supervisor for Sessions {
                 let _ = self.shared.ended.send(Ended::Client { id, by_client });
             }
         }
+    }
+
+    fn start_native(&self, request: NativeRequest) -> Result<NativeStarted, LaunchError> {
+        self.shared.start_native(request)
+    }
+
+    fn reconfigure(&self, id: SessionId, wish: &Reconfigure) -> Result<Reconfigured, LaunchError> {
+        self.shared.reconfigure(id, wish)
+    }
+
+    fn media(&self, datagram: &[u8], from: Route) {
+        self.shared.media(datagram, from);
+    }
+
+    fn microphone(&self, id: SessionId, sound: &Sound<'_>) {
+        let table = self.shared.table();
+        if let Some(stream) = table.streaming(id).and_then(|seat| seat.stream.as_ref()) {
+            stream.hear(sound);
+        }
+    }
+
+    fn set_access(&self, id: SessionId, access: Access) {
+        self.shared.set_access(id, access);
+    }
+}
+
+/// What a client must be allowed for this.
+fn needed(event: &input::Event) -> Access {
+    match event {
+        input::Event::Key { .. } | input::Event::Text { .. } => Access::KEYBOARD,
+        input::Event::ReleaseAll => Access::NONE,
+        _ => Access::POINTER,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_input_needs_its_own_right() {
+        use input::Event;
+        assert_eq!(needed(&Event::Key { code: 30, down: true }), Access::KEYBOARD);
+        assert_eq!(needed(&Event::Text { character: 'a' }), Access::KEYBOARD);
+        assert_eq!(needed(&Event::PointerMotion { dx: 1.0, dy: 0.0 }), Access::POINTER);
+        assert_eq!(needed(&Event::PointerButton { code: 0x110, down: true }), Access::POINTER);
+        assert_eq!(needed(&Event::Scroll { horizontal: 0, vertical: 120 }), Access::POINTER);
+        assert_eq!(needed(&Event::ReleaseAll), Access::NONE, "whoever goes lets go");
     }
 }

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::running::Running;
 use super::stream::Stream;
+use punktfunk_core::native::wire;
+
 use super::{ClientId, LaunchError, LaunchRequest, OpenControl, Pending, SessionId};
 use crate::send::StreamRoute;
 
@@ -33,6 +35,8 @@ pub(super) struct Place {
     pub title: String,
     /// When it was asked for.
     pub since: Instant,
+    /// What a native client may come back by.
+    pub resume: wire::SessionId,
     pub operation: Mutex<()>,
 }
 
@@ -84,6 +88,7 @@ impl Table {
         rules: Rules,
         client: ClientId,
         app: (u32, &str),
+        resume: wire::SessionId,
     ) -> Result<Arc<Place>, LaunchError> {
         if self.closed {
             return Err(LaunchError::Failed("the host is being stopped".into()));
@@ -101,17 +106,24 @@ impl Table {
             );
             return Err(LaunchError::Busy(why));
         }
-        Ok(self.add(client, app, Instant::now()))
+        Ok(self.add(client, app, resume, Instant::now()))
     }
 
     /// Adds a place without asking.
-    pub fn add(&mut self, client: ClientId, (app, title): (u32, &str), since: Instant) -> Arc<Place> {
+    pub fn add(
+        &mut self,
+        client: ClientId,
+        (app, title): (u32, &str),
+        resume: wire::SessionId,
+        since: Instant,
+    ) -> Arc<Place> {
         self.next_seat += 1;
         let place = Arc::new(Place {
             id: self.next_seat,
             app,
             title: title.to_owned(),
             since,
+            resume,
             operation: Mutex::new(()),
         });
         self.seats.push(Occupied {
@@ -155,7 +167,7 @@ impl Table {
 
     /// Gives a place up, with the launches that wait for it.
     pub fn remove(&mut self, id: u64) -> (Option<Occupied>, Vec<Waiting>) {
-        let waiting = self.waiting.extract_if(.., |waiting| waiting.seat == id).collect();
+        let waiting = self.take_waiting(id);
         let index = self.seats.iter().position(|seat| seat.place.id == id);
         (index.map(|index| self.seats.remove(index)), waiting)
     }
@@ -163,6 +175,18 @@ impl Table {
     /// The seat that a stream shows.
     pub fn streaming(&self, id: SessionId) -> Option<&Occupied> {
         self.seats.iter().find(|seat| seat.stream.as_ref().is_some_and(|stream| stream.id() == id))
+    }
+
+    /// The stream whose media datagrams have this id.
+    pub fn receiving(&self, media_id: [u8; 8]) -> Option<&Stream> {
+        let streams = self.seats.iter().filter_map(|seat| seat.stream.as_ref());
+        let ours = |stream: &&Stream| stream.native().is_some_and(|native| native.media_id() == media_id);
+        streams.into_iter().find(ours)
+    }
+
+    /// Takes away the launches that wait for this seat.
+    pub fn take_waiting(&mut self, seat: u64) -> Vec<Waiting> {
+        self.waiting.extract_if(.., |waiting| waiting.seat == seat).collect()
     }
 
     /// Takes a stream away from its seat.
@@ -226,25 +250,26 @@ mod tests {
     const TV: ClientId = ClientId([1; 32]);
     const PHONE: ClientId = ClientId([2; 32]);
     const DECK: ClientId = ClientId([3; 32]);
+    const RESUME: wire::SessionId = wire::SessionId([0; 16]);
 
     #[test]
     fn each_client_has_one_place_and_sees_only_its_own() {
         let mut table = Table::default();
-        let first = table.reserve(ALONE, TV, (1, "Desktop")).unwrap();
+        let first = table.reserve(ALONE, TV, (1, "Desktop"), RESUME).unwrap();
         assert!(table.visible(ALONE, PHONE).is_none());
-        table.reserve(ALONE, PHONE, (2, "Game")).unwrap();
+        table.reserve(ALONE, PHONE, (2, "Game"), RESUME).unwrap();
         assert_eq!(table.visible(ALONE, TV).unwrap().place.app, 1);
         assert_eq!(table.visible(ALONE, PHONE).unwrap().place.app, 2);
-        let again = table.reserve(ALONE, TV, (2, "Game")).err().unwrap().to_string();
+        let again = table.reserve(ALONE, TV, (2, "Game"), RESUME).err().unwrap().to_string();
         assert_eq!(again, "Desktop is already running: resume it, or quit it first");
-        let third = table.reserve(ALONE, DECK, (1, "Desktop")).err().unwrap();
+        let third = table.reserve(ALONE, DECK, (1, "Desktop"), RESUME).err().unwrap();
         assert!(matches!(&third, LaunchError::Busy(why) if why.contains("2 applications run")), "{third}");
         assert!(third.to_string().contains("sessions.max"));
         table.seat(first.id).unwrap().is_ending = true;
         assert!(table.visible(ALONE, TV).is_none(), "nobody sees what is being ended");
         assert_eq!(table.ending(TV).unwrap().id, first.id);
         table.remove(first.id);
-        table.reserve(ALONE, DECK, (1, "Desktop")).unwrap();
+        table.reserve(ALONE, DECK, (1, "Desktop"), RESUME).unwrap();
         assert!(table.visible(ALONE, TV).is_none());
     }
 
@@ -252,7 +277,7 @@ mod tests {
     fn what_is_being_started_is_nobody_elses_even_in_a_household() {
         let rules = Rules { shared: true, ..ALONE };
         let mut table = Table::default();
-        table.reserve(rules, TV, (1, "Desktop")).unwrap();
+        table.reserve(rules, TV, (1, "Desktop"), RESUME).unwrap();
         assert!(table.visible(rules, TV).is_some());
         assert!(table.visible(rules, PHONE).is_none());
     }
@@ -262,7 +287,7 @@ mod tests {
         let rules = Rules { max: 8, shared: true, ..ALONE };
         let mut table = Table::default();
         for (client, app) in [(TV, 1), (PHONE, 2)] {
-            let place = table.reserve(rules, client, (app, "Game")).unwrap();
+            let place = table.reserve(rules, client, (app, "Game"), RESUME).unwrap();
             table.seat(place.id).unwrap().is_ready = true;
         }
         let seen = |table: &Table, client| table.visible(rules, client).unwrap().place.app;
@@ -270,14 +295,14 @@ mod tests {
         assert_eq!(seen(&table, TV), 1, "its own comes first");
         assert!(table.visible(ALONE, DECK).is_none());
         // Whoever sees another's may have one of its own.
-        table.reserve(rules, DECK, (3, "Desktop")).unwrap();
+        table.reserve(rules, DECK, (3, "Desktop"), RESUME).unwrap();
         assert_eq!(seen(&table, DECK), 3);
     }
 
     #[test]
     fn what_nobody_watches_is_kept_as_long_as_the_owner_says() {
         let mut table = Table::default();
-        let place = table.reserve(ALONE, TV, (1, "Desktop")).unwrap();
+        let place = table.reserve(ALONE, TV, (1, "Desktop"), RESUME).unwrap();
         let now = Instant::now();
         let later = |seconds| now + Duration::from_secs(seconds);
         let keep = Some(Duration::from_secs(600));
@@ -294,6 +319,6 @@ mod tests {
     #[test]
     fn a_host_that_stops_takes_nothing_new() {
         let mut table = Table { closed: true, ..Table::default() };
-        assert!(table.reserve(ALONE, TV, (1, "Desktop")).is_err());
+        assert!(table.reserve(ALONE, TV, (1, "Desktop"), RESUME).is_err());
     }
 }
