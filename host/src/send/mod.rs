@@ -21,7 +21,7 @@ use punktfunk_net::SenderStats;
 
 pub use native::{Native, NativeConfig, NativeVideo, OnWish, Wish};
 pub use ports::{MediaPorts, StreamRoute};
-pub use sound::{NativeSound, RtpSound, Sound};
+pub use sound::{NativeSound, RtpSound, Say, Sound};
 pub use video::{VideoConfig, VideoSender};
 
 /// An access unit to be sent.
@@ -56,7 +56,7 @@ pub enum Sent {
 /// The video sender of one stream.
 pub enum Video {
     /// RTP to a client of GameStream.
-    GameStream(VideoSender),
+    GameStream(Box<VideoSender>),
     /// Sealed shards to a native client.
     Native(NativeVideo),
 }

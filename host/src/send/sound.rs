@@ -10,10 +10,13 @@ use punktfunk_net::{Datagrams, Transport as _, UdpTransport, monotonic_nanos};
 
 use super::{MediaPorts, Native, StreamRoute};
 
+/// Hands a datagram to a client's QUIC connection.
+pub type Say = Box<dyn FnMut(&[u8]) + Send>;
+
 /// Sends the sound of one stream.
 pub enum Sound {
     /// RTP to a client of GameStream.
-    GameStream(RtpSound),
+    GameStream(Box<RtpSound>),
     /// QUIC datagrams to a native client.
     Native(NativeSound),
 }
@@ -65,7 +68,7 @@ impl RtpSound {
 /// lost.
 pub struct NativeSound {
     native: Arc<Native>,
-    say: Box<dyn FnMut(&[u8]) + Send>,
+    say: Say,
     sequence: u32,
     previous: Vec<u8>,
     datagram: Vec<u8>,
@@ -73,7 +76,7 @@ pub struct NativeSound {
 
 impl NativeSound {
     /// `say` hands a datagram to the client's QUIC connection.
-    pub fn new(native: Arc<Native>, say: Box<dyn FnMut(&[u8]) + Send>) -> Self {
+    pub fn new(native: Arc<Native>, say: Say) -> Self {
         Self { native, say, sequence: 0, previous: Vec::new(), datagram: Vec::new() }
     }
 

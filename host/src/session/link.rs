@@ -35,15 +35,15 @@ const FIRST_PAYLOAD: u16 = 1200;
 /// The way to one client.
 pub(super) enum Link {
     /// Moonlight's: RTP on two ports, ENet for control.
-    GameStream(GameStreamLink),
+    GameStream(Box<GameStreamLink>),
     /// Ours: everything on one port.
     Native(NativeSide),
 }
 
 /// A way that is not open yet.
 pub(super) enum Opening {
-    GameStream(GameStreamLink),
-    Native(NativeLink, Hello, Access),
+    GameStream(Box<GameStreamLink>),
+    Native(Box<(NativeLink, Hello, Access)>),
 }
 
 /// Whom the client's reports move.
@@ -82,13 +82,14 @@ impl Opening {
         };
         match self {
             Self::GameStream(link) => match link.video(settings, config) {
-                Ok(video) => Ok((Link::GameStream(link), Video::GameStream(video))),
+                Ok(video) => Ok((Link::GameStream(link), Video::GameStream(Box::new(video)))),
                 Err(error) => {
                     link.close();
                     Err(failed(error))
                 }
             },
-            Self::Native(link, hello, access) => {
+            Self::Native(native) => {
+                let (link, hello, access) = *native;
                 let side = NativeSide::open(link, &hello, access, config, settings, ears).map_err(failed)?;
                 let video = side.native.video(FIRST_EPOCH, settings.drop_percent);
                 Ok((Link::Native(side), Video::Native(video)))
@@ -119,7 +120,7 @@ impl Link {
     /// What sends the sound. The error is for the log.
     pub fn sound(&self, id: SessionId) -> Result<send::Sound, String> {
         match self {
-            Self::GameStream(link) => link.sound().map(send::Sound::GameStream),
+            Self::GameStream(link) => link.sound().map(|sound| send::Sound::GameStream(Box::new(sound))),
             Self::Native(side) => {
                 let voice = Arc::clone(&side.voice);
                 let say = Box::new(move |datagram: &[u8]| voice.datagram(id, datagram));

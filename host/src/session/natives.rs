@@ -141,7 +141,7 @@ impl Shared {
             client_name,
             config,
             sound: sound::Wanted { remote: running.sound(), play_locally: hello.local_sound },
-            link: Opening::Native(link, hello, access),
+            link: Opening::Native(Box::new((link, hello, access))),
             microphone,
         };
         self.attach(place, running, wanted)?;

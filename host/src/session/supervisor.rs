@@ -443,13 +443,13 @@ impl Supervisor for Sessions {
             config: Config::from(&config),
             sound: sound::Wanted { remote: running.sound(), play_locally: request.play_locally },
             microphone: None,
-            link: Opening::GameStream(GameStreamLink {
+            link: Opening::GameStream(Box::new(GameStreamLink {
                 gamestream: shared.gamestream()?.clone(),
                 settled: config,
                 connect_data: pending.connect_data,
                 request,
                 route,
-            }),
+            })),
         };
         shared.attach(&place, &running, wanted)
     }
