@@ -38,10 +38,13 @@ pub async fn soon<F: Future>(what: F) -> F::Output {
     tokio::time::timeout(LONG, what).await.expect("it did not happen")
 }
 
+/// Who a session is for, and how it speaks to that client.
+type Spoken = (ClientId, Arc<dyn Voice>);
+
 /// Sessions that only note what is asked of them.
 pub struct Fake {
     notes: mpsc::UnboundedSender<String>,
-    voices: Mutex<BTreeMap<u64, (ClientId, Arc<dyn Voice>)>>,
+    voices: Mutex<BTreeMap<u64, Spoken>>,
     next: AtomicU64,
 }
 

@@ -75,8 +75,8 @@ pub(super) async fn attend(house: &House, accepted: Accepted, mut stop: watch::R
     let route = Route { to: from, from: local, dscp: None };
     let mut guest = Guest { house, wire, id, route, changed, stop };
     match guest.ask(standing).await {
-        Ok(Wish::Play(client, hello)) => stay::play(guest, client, hello).await,
-        Ok(Wish::Leave) => {}
+        Ok(Some((client, hello))) => stay::play(guest, client, hello).await,
+        Ok(None) => {}
         Err(refusal) => {
             tracing::info!(%from, code = %refusal.code, why = refusal.text, "a client is refused");
             guest.refuse(refusal).await;
@@ -87,14 +87,9 @@ pub(super) async fn attend(house: &House, accepted: Accepted, mut stop: watch::R
 /// What is said when the host stops.
 pub(super) const STOPPING: &str = "the host is being stopped";
 
-enum Wish {
-    Play(Client, Hello),
-    Leave,
-}
-
 impl Guest<'_> {
-    /// Listens until the guest asks for a session, goes, or has to go.
-    async fn ask(&mut self, mut standing: Standing) -> Result<Wish, Refusal> {
+    /// Listens until the guest asks for a session, goes (`None`), or has to go.
+    async fn ask(&mut self, mut standing: Standing) -> Result<Option<(Client, Hello)>, Refusal> {
         let mut tried = false;
         loop {
             let message = tokio::select! {
@@ -102,7 +97,7 @@ impl Guest<'_> {
                     Ok(Ok(Heard::Message(message))) => message,
                     Ok(Ok(Heard::Datagram(_))) => continue,
                     Ok(Err(End::Bad(error))) => return Err(refusal(error.code(), &error.to_string())),
-                    Ok(Err(_)) => return Ok(Wish::Leave),
+                    Ok(Err(_)) => return Ok(None),
                     Err(_) => return Err(refusal(Code::Timeout, "nothing was said for too long")),
                 },
                 _ = self.changed.recv() => {
@@ -112,7 +107,7 @@ impl Guest<'_> {
                 () = stopped(&mut self.stop) => return Err(refusal(Code::HostStopping, STOPPING)),
             };
             match (message, &standing) {
-                (Control::Goodbye(_), _) => return Ok(Wish::Leave),
+                (Control::Goodbye(_), _) => return Ok(None),
                 (Control::PairStart(start), _) if !tried => {
                     tried = true;
                     let paired = pairing::pair(self.house, &mut self.wire, self.id, start).await;
@@ -123,12 +118,12 @@ impl Guest<'_> {
                     check(&hello)?;
                     // As it is now: what was heard of it last may be still to come.
                     let client = self.house.shared.store.client(self.id).ok_or_else(revoked)?;
-                    return Ok(Wish::Play(client, hello));
+                    return Ok(Some((client, hello)));
                 }
                 (Control::Hello(hello), Standing::Stranger { .. }) => {
                     check(&hello)?;
                     let client = self.first_use(&hello).await?;
-                    return Ok(Wish::Play(client, hello));
+                    return Ok(Some((client, hello)));
                 }
                 (Control::ListApps, Standing::Paired { client, .. }) => self.list_apps(client.id),
                 (Control::Quit, Standing::Paired { client, .. }) => {
