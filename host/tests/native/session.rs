@@ -129,6 +129,12 @@ async fn access_is_narrowed_in_the_open_session_and_taken_away() {
         .await;
     assert_eq!(stage.note().await, heard(1, Event::PointerButton { code: 272, down: true }), "and no key");
     player.say(Control::Quit).await;
+    match player.hear().await {
+        Ok(Control::Refused(refused)) => {
+            assert_eq!(refused.code, Code::NotAllowed, "and the session goes on")
+        }
+        other => panic!("{other:?}"),
+    }
     stage.ask(ask("none")).await.unwrap();
     assert_eq!(stage.note().await, heard(1, Event::ReleaseAll), "and nothing was quit");
     player.ends_with(Code::Revoked).await;

@@ -127,7 +127,8 @@ impl Guest<'_> {
                 }
                 (Control::ListApps, Standing::Paired { client, .. }) => self.list_apps(client.id),
                 (Control::Quit, Standing::Paired { client, .. }) => {
-                    quit(self.house, client).await;
+                    let client = client.clone();
+                    self.quit(&client).await;
                     self.list_apps(client.id);
                 }
                 (_, Standing::Stranger { .. }) => return Err(not_paired()),
@@ -184,6 +185,17 @@ impl Guest<'_> {
         let apps = shared.config.apps.iter().map(entry).collect();
         let running = shared.supervisor.running_app(client);
         self.wire.say(&Control::Apps(Apps { apps, running }));
+    }
+
+    /// Ends what the client has running, or says that it may not.
+    pub(super) async fn quit(&mut self, client: &Client) {
+        if !client.access.contains(Access::LAUNCH) {
+            let text = "the owner of this host does not let this client quit applications".to_owned();
+            let refused = Refused { code: Code::NotAllowed, text, versions: Vec::new() };
+            return self.wire.say(&Control::Refused(refused));
+        }
+        let id = client.id;
+        self.house.shared.supervise(move |supervisor| supervisor.cancel(id)).await;
     }
 
     /// Starts or resumes what the client wants, and welcomes it.
@@ -281,14 +293,6 @@ impl Guest<'_> {
 pub(super) async fn stopped(stop: &mut watch::Receiver<bool>) {
     // Who cannot say it any more has stopped.
     let _ = stop.wait_for(|stop| *stop).await;
-}
-
-/// Ends what the client has running, if it may.
-pub(super) async fn quit(house: &House, client: &Client) {
-    if client.access.contains(Access::LAUNCH) {
-        let id = client.id;
-        house.shared.supervise(move |supervisor| supervisor.cancel(id)).await;
-    }
 }
 
 pub(super) fn refusal(code: Code, text: &str) -> Refusal {

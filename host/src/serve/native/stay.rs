@@ -10,7 +10,7 @@ use punktfunk_core::native::wire::input::{EffectOut, Effects, Inbound, Input};
 use punktfunk_core::native::wire::{Access, Code, Datagram};
 use punktfunk_core::time::Time;
 
-use super::hall::{Guest, Refusal, STOPPING, quit, refusal, revoked, stopped};
+use super::hall::{Guest, Refusal, STOPPING, refusal, revoked, stopped};
 use super::voice::{self, Listener, code_of};
 use super::wire::{End, Heard};
 use crate::session::{ControlEvent, LaunchError, SessionId};
@@ -173,7 +173,7 @@ impl Stay<'_> {
                 self.change();
             }
             Control::ListApps => self.guest.list_apps(client.id),
-            Control::Quit => quit(self.guest.house, client).await,
+            Control::Quit => self.guest.quit(client).await,
             // There is no clipboard to share yet.
             Control::Clipboard(_) => {}
             _ => return Err(out_of_order()),
