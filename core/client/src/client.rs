@@ -1,6 +1,8 @@
 //! The entrance: who this client is, and what it asks a host for.
 
+use std::fmt;
 use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
 use punktfunk_core::native::keys::Aead;
@@ -19,6 +21,28 @@ use crate::session::Session;
 pub struct Client {
     pub(crate) identity: Identity,
     pub(crate) name: String,
+}
+
+/// A test hook: says of each media datagram of the host, before anything looks at it,
+/// whether it is thrown away, as if the network had lost it. Nothing else is lost.
+#[derive(Clone)]
+pub struct Lose(Arc<dyn Fn() -> bool + Send + Sync>);
+
+impl Lose {
+    /// Loses what `decide` says true of. It is called on the receiving thread.
+    pub fn new(decide: impl Fn() -> bool + Send + Sync + 'static) -> Self {
+        Self(Arc::new(decide))
+    }
+
+    pub(crate) fn strikes(&self) -> bool {
+        (self.0)()
+    }
+}
+
+impl fmt::Debug for Lose {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Lose")
+    }
 }
 
 /// What a session is asked to be.
@@ -57,6 +81,8 @@ pub struct Config {
     pub patience: Duration,
     /// A handshake, and each answer of the host, may take so long.
     pub timeout: Duration,
+    /// Media datagrams are lost on purpose, for tests; `None`: none are.
+    pub lose: Option<Lose>,
 }
 
 impl Config {
@@ -79,6 +105,7 @@ impl Config {
             local_sound: false,
             patience: Duration::from_secs(60),
             timeout: Duration::from_secs(15),
+            lose: None,
         }
     }
 

@@ -20,7 +20,7 @@ mod queue;
 mod session;
 mod stats;
 
-pub use client::{Client, Config};
+pub use client::{Client, Config, Lose};
 pub use discover::{Found, discover};
 pub use error::{Error, advice};
 pub use event::{Event, Frame, Sound};

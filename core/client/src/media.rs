@@ -15,7 +15,7 @@ use punktfunk_core::time::Time;
 use punktfunk_net::{Datagrams, Route};
 use punktfunk_quic::{Endpoint, MediaSink, Peer};
 
-use crate::client::Config;
+use crate::client::{Config, Lose};
 use crate::error::Error;
 use crate::event::{Event, Frame, Returns};
 use crate::now;
@@ -40,6 +40,7 @@ struct State {
     out: Vec<u8>,
     /// The latest frame given out.
     latest: u32,
+    lose: Option<Lose>,
 }
 
 impl Media {
@@ -68,7 +69,8 @@ impl Media {
             limits: Limits::default(),
         };
         let machine = client::Media::new(now(), settled).map_err(|error| Error::Start(error.to_string()))?;
-        let state = State { machine, endpoint, host: config.address, out: Vec::new(), latest: 0 };
+        let (host, lose) = (config.address, config.lose.clone());
+        let state = State { machine, endpoint, host, out: Vec::new(), latest: 0, lose };
         *self.state() = Some(state);
         // A host that dies before its first frame is silent, too.
         self.heard.store(now().0, Ordering::Relaxed);
@@ -149,6 +151,9 @@ impl MediaSink for Media {
     fn datagram(&self, datagram: &mut [u8], _peer: Peer) {
         let mut state = self.state();
         let Some(state) = state.as_mut() else { return };
+        if state.lose.as_ref().is_some_and(Lose::strikes) {
+            return;
+        }
         let now = now();
         match state.machine.datagram(now, datagram) {
             Ok(()) => self.heard.store(now.0, Ordering::Relaxed),

@@ -44,7 +44,8 @@ const NOTHING: [u8; 1] = [0];
 pub struct Session {
     shared: Arc<Shared>,
     commands: Sender<Command>,
-    done: blocking::Receiver<()>,
+    /// Locked, so that a session may be shared by threads.
+    done: Mutex<blocking::Receiver<()>>,
     first: Welcome,
     runtime: Option<Runtime>,
 }
@@ -108,7 +109,9 @@ impl Session {
         let (finished, done) = blocking::channel();
         runtime.spawn(live(shared.clone(), receiver, begun, finished));
         match waiting.recv() {
-            Ok(Ok(first)) => Ok(Self { shared, commands, done, first, runtime: Some(runtime) }),
+            Ok(Ok(first)) => {
+                Ok(Self { shared, commands, done: Mutex::new(done), first, runtime: Some(runtime) })
+            }
             Ok(Err(error)) => {
                 runtime.shutdown_background();
                 Err(error)
@@ -288,7 +291,7 @@ impl Drop for Session {
     fn drop(&mut self) {
         // Full: the host takes nothing in, and is not told either.
         let _ = self.commands.try_send(Command::Close);
-        let _ = self.done.recv_timeout(CLOSING);
+        let _ = self.done.get_mut().unwrap_or_else(PoisonError::into_inner).recv_timeout(CLOSING);
         self.shared.media.stop();
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();

@@ -89,6 +89,18 @@ pub struct Stats {
     pub offset: Option<i64>,
     /// Datagrams that did not open, or not to anything.
     pub refused: u64,
+    /// Datagrams that opened, as told to the host, and their bytes.
+    pub received: u64,
+    /// See `received`.
+    pub bytes: u64,
+    /// Datagrams that will not come.
+    pub lost: u64,
+    /// Shards of data and of parity that came, those sent again not among them.
+    pub data: u64,
+    /// See `data`.
+    pub parity: u64,
+    /// What stood in queues lately: the least delay above the least one of all.
+    pub delay: Duration,
 }
 
 /// What is known of one frame on its way.
@@ -257,8 +269,13 @@ impl Media {
 
     fn shard(&mut self, now: Time, plain: &[u8]) -> Result<(), Error> {
         let (header, _) = ShardHeader::read(plain)?;
-        if !header.flags.has(Flags::REPAIR) && header.age < u16::MAX {
-            self.collector.shard(now, header.timestamp.wrapping_add(u64::from(header.age) * 10));
+        if !header.flags.has(Flags::REPAIR) {
+            let is_parity = header.index >= header.k;
+            self.stats.parity += u64::from(is_parity);
+            self.stats.data += u64::from(!is_parity);
+            if header.age < u16::MAX {
+                self.collector.shard(now, header.timestamp.wrapping_add(u64::from(header.age) * 10));
+            }
         }
         let before = self.reassembler.counters().recovered;
         let pushed = self.reassembler.push(now, plain)?;
@@ -444,8 +461,12 @@ impl Media {
             self.queue(Report::ClockProbe { id, sent: now.0 });
         }
         if self.collector.due().is_some_and(|due| due <= now) {
-            let feedback = self.collector.take(now).to_wire();
-            self.queue(Report::Feedback(feedback));
+            let sample = self.collector.take(now);
+            self.stats.received = self.stats.received.saturating_add(sample.received);
+            self.stats.bytes = self.stats.bytes.saturating_add(sample.bytes);
+            self.stats.lost = self.stats.lost.saturating_add(sample.lost);
+            self.stats.delay = sample.delay;
+            self.queue(Report::Feedback(sample.to_wire()));
             if let Some(malformed) = self.lengths.take() {
                 self.queue(Report::Sizes { malformed: u32::try_from(malformed).unwrap_or(u32::MAX) });
             }
