@@ -1,9 +1,10 @@
-//! From audio datagrams to sound, and what the sound is made of.
+//! From packets to sound, and what the sound is made of: [`Ear`] for every protocol,
+//! [`Listener`] for the datagrams of GameStream.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use punktfunk_core::gamestream::audio::{Config, Event, Receiver};
 use punktfunk_core::gamestream::sdp::Layout;
 use punktfunk_core::testcard::TONES;
@@ -24,11 +25,8 @@ const TONE: f64 = 1000.0;
 const LONGEST: usize = 5_760;
 
 /// Decodes and measures.
-pub(crate) struct Listener {
-    receiver: Receiver,
+pub(crate) struct Ear {
     decoder: opus2::MSDecoder,
-    clock: Clock,
-    board: Arc<Board>,
     /// One for each channel.
     windows: Vec<VecDeque<f32>>,
     since_look: usize,
@@ -36,26 +34,31 @@ pub(crate) struct Listener {
 }
 
 /// What the sound of the last half second is made of.
-struct Look {
-    tone_share: f64,
-    left_share: f64,
-    loudness: f32,
-    channel_tones: Vec<(u32, f64)>,
+pub(crate) struct Look {
+    /// Share of the Test card's tone, 0.0 to 1.0.
+    pub tone_share: f64,
+    /// The same in the front left channel alone.
+    pub left_share: f64,
+    /// Loudest sample, 0.0 to 1.0.
+    pub loudness: f32,
+    /// Of each channel, its strongest tone in hertz and that one's share.
+    pub channel_tones: Vec<(u32, f64)>,
+}
+
+/// What comes on the audio port.
+pub(crate) struct Listener {
+    receiver: Receiver,
+    ear: Ear,
+    clock: Clock,
+    board: Arc<Board>,
 }
 
 impl Listener {
     pub fn new(config: Config, layout: &Layout, clock: Clock, board: Arc<Board>) -> Result<Self> {
         let channels = usize::from(layout.channels).min(layout.mapping.len());
         let mapping = &layout.mapping[..channels];
-        Ok(Self {
-            receiver: Receiver::new(config)?,
-            decoder: opus2::MSDecoder::new(RATE, layout.streams, layout.coupled, mapping)?,
-            clock,
-            board,
-            windows: vec![VecDeque::with_capacity(WINDOW); channels],
-            since_look: 0,
-            samples: vec![0.0; LONGEST * channels],
-        })
+        let ear = Ear::new(layout.streams, layout.coupled, mapping)?;
+        Ok(Self { receiver: Receiver::new(config)?, ear, clock, board })
     }
 
     /// Takes one datagram.
@@ -65,11 +68,11 @@ impl Listener {
         let now_ms = self.clock.millis();
         while let Some(event) = self.receiver.poll() {
             if let Event::Packet { data, .. } = event {
-                self.decode(&data);
+                self.ear.hear(&data);
             }
         }
         let counters = self.receiver.counters();
-        let looked = self.look();
+        let looked = self.ear.look();
         self.board.update(|stats| {
             stats.first_audio_ms.get_or_insert(now_ms);
             stats.audio_packets = counters.packets;
@@ -84,8 +87,24 @@ impl Listener {
         });
         Ok(())
     }
+}
 
-    fn decode(&mut self, packet: &[u8]) {
+impl Ear {
+    /// For Opus of so many streams, some of them coupled; `mapping` has a place for each
+    /// channel.
+    pub fn new(streams: u8, coupled: u8, mapping: &[u8]) -> Result<Self> {
+        let channels = mapping.len();
+        ensure!(channels > 0, "sound without channels");
+        Ok(Self {
+            decoder: opus2::MSDecoder::new(RATE, streams, coupled, mapping)?,
+            windows: vec![VecDeque::with_capacity(WINDOW); channels],
+            since_look: 0,
+            samples: vec![0.0; LONGEST * channels],
+        })
+    }
+
+    /// Takes the next packet in; one that makes no sense is silence.
+    pub fn hear(&mut self, packet: &[u8]) {
         match self.decoder.decode_float(packet, &mut self.samples, false) {
             Ok(count) => {
                 for frame in self.samples.chunks_exact(self.windows.len()).take(count) {
@@ -104,7 +123,7 @@ impl Listener {
 
     /// The tone's share, the loudest sample and the channels, now and then. Of stereo
     /// both channels are heard together, of surround the front left one.
-    fn look(&mut self) -> Option<Look> {
+    pub fn look(&mut self) -> Option<Look> {
         if self.since_look < LOOK_EVERY {
             return None;
         }

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result, bail};
 use ffmpeg_next as ffmpeg;
 use punktfunk_core::gamestream::sdp::Codec;
+use punktfunk_core::testcard::{self, Code};
 
 /// One decoded picture: three planes without row padding, eight bits a sample
 /// whatever it was coded with.
@@ -100,6 +101,11 @@ fn copy(frame: &ffmpeg::frame::Video) -> Result<Picture> {
 }
 
 impl Picture {
+    /// What the Test card wrote into it, if it is one of the Test card.
+    pub fn code(&self) -> Option<Code> {
+        testcard::read_code(&self.luma, self.width, self.width, self.height)
+    }
+
     /// The picture as RGB, three bytes a pixel.
     pub fn rgb(&self) -> Vec<u8> {
         let (kr, kb) = if self.rec709 { (0.2126, 0.0722) } else { (0.299, 0.114) };

@@ -1,8 +1,10 @@
-//! A headless GameStream client: pairs, plays, decodes and measures.
+//! A headless client: pairs, plays, decodes and measures. [`native`] speaks punktfunk/1,
+//! everything at the top speaks GameStream.
 //!
 //! The program `punktfunk-probe` is a thin shell around it, and `ci/e2e` plays its
 //! scenarios with it. It shares the protocol machines of `core` with the host, in
-//! their client roles, and nothing else.
+//! their client roles, and nothing else; for punktfunk/1 it is a shell around
+//! `punktfunk-client`.
 #![forbid(unsafe_code)]
 
 mod audio;
@@ -14,6 +16,7 @@ mod http;
 mod identity;
 pub mod keys;
 mod media;
+pub mod native;
 mod options;
 mod player;
 mod report;

@@ -189,34 +189,40 @@ impl Clock {
     pub fn millis(self) -> u64 {
         self.now().as_millis()
     }
+
+    /// What [`millis`](Self::millis) said at `then`, which another clock tells that says
+    /// `now` at this moment.
+    pub fn at_millis(self, then: Time, now: Time) -> u64 {
+        Time(self.now().0.saturating_sub(now.0.saturating_sub(then.0))).as_millis()
+    }
 }
 
 #[derive(Default)]
-struct Inner {
-    stats: Stats,
+struct Inner<S> {
+    stats: S,
     picture: Option<Arc<Picture>>,
 }
 
 /// Counters behind a lock, and somebody who waits for them to change.
 #[derive(Default)]
-pub(crate) struct Board {
-    inner: Mutex<Inner>,
+pub(crate) struct Board<S = Stats> {
+    inner: Mutex<Inner<S>>,
     changed: Condvar,
 }
 
-impl Board {
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+impl<S: Clone> Board<S> {
+    fn lock(&self) -> MutexGuard<'_, Inner<S>> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Changes the counters and wakes those who wait.
-    pub fn update(&self, change: impl FnOnce(&mut Stats)) {
+    pub fn update(&self, change: impl FnOnce(&mut S)) {
         change(&mut self.lock().stats);
         self.changed.notify_all();
     }
 
     /// Keeps the last picture, and changes the counters.
-    pub fn picture(&self, picture: Arc<Picture>, change: impl FnOnce(&mut Stats)) {
+    pub fn picture(&self, picture: Arc<Picture>, change: impl FnOnce(&mut S)) {
         let mut inner = self.lock();
         inner.picture = Some(picture);
         change(&mut inner.stats);
@@ -224,6 +230,28 @@ impl Board {
         self.changed.notify_all();
     }
 
+    /// Looks at the counters without a copy of them.
+    pub fn look<T>(&self, look: impl FnOnce(&S) -> T) -> T {
+        look(&self.lock().stats)
+    }
+
+    pub fn stats(&self) -> S {
+        self.lock().stats.clone()
+    }
+
+    pub fn last_picture(&self) -> Option<Arc<Picture>> {
+        self.lock().picture.clone()
+    }
+
+    /// Waits until `predicate` holds for the counters; false after `patience`.
+    pub fn wait(&self, patience: Duration, mut predicate: impl FnMut(&S) -> bool) -> bool {
+        let guard = self.lock();
+        let waited = self.changed.wait_timeout_while(guard, patience, |inner| !predicate(&inner.stats));
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+}
+
+impl Board {
     /// Notes what the host said.
     pub fn heard(&self, at_ms: u64, message: HostMessage) {
         self.update(|stats| {
@@ -239,25 +267,10 @@ impl Board {
             stats.end.get_or_insert(end);
         });
     }
-
-    pub fn stats(&self) -> Stats {
-        self.lock().stats.clone()
-    }
-
-    pub fn last_picture(&self) -> Option<Arc<Picture>> {
-        self.lock().picture.clone()
-    }
-
-    /// Waits until `predicate` holds for the counters; false after `patience`.
-    pub fn wait(&self, patience: Duration, mut predicate: impl FnMut(&Stats) -> bool) -> bool {
-        let guard = self.lock();
-        let waited = self.changed.wait_timeout_while(guard, patience, |inner| !predicate(&inner.stats));
-        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
-    }
 }
 
 /// The `share` (0.0 to 1.0) quantile of `values`, `None` when there are none.
-pub fn quantile(values: &[u16], share: f64) -> Option<u16> {
+pub fn quantile<T: Copy + Ord>(values: &[T], share: f64) -> Option<T> {
     let mut sorted = values.to_vec();
     sorted.sort_unstable();
     let last = sorted.len().checked_sub(1)?;
@@ -289,14 +302,14 @@ mod tests {
 
     #[test]
     fn quantiles_of_few_and_of_no_values() {
-        assert_eq!(quantile(&[], 0.5), None);
+        assert_eq!(quantile::<u16>(&[], 0.5), None);
         assert_eq!(quantile(&[7], 0.99), Some(7));
         assert_eq!(quantile(&[3, 1, 2], 0.5), Some(2));
     }
 
     #[test]
     fn waiting_ends_with_the_change_that_was_waited_for() {
-        let board = Arc::new(Board::default());
+        let board: Arc<Board> = Arc::default();
         let other = Arc::clone(&board);
         let thread = std::thread::spawn(move || other.update(|stats| stats.frames_received = 3));
         assert!(board.wait(Duration::from_secs(30), |stats| stats.frames_received == 3));

@@ -9,7 +9,6 @@ use anyhow::{Context as _, Result};
 use punktfunk_core::gamestream::control::{ClientMessage, FecStatus};
 use punktfunk_core::gamestream::sdp::Codec;
 use punktfunk_core::gamestream::video::{Event, FrameKind, Lost, Reassembler, Received};
-use punktfunk_core::testcard;
 
 use crate::control::{Link, channel};
 use crate::decode::{self, Picture};
@@ -169,7 +168,7 @@ fn note(
     (frame, idr, at_ms, bytes): (u32, bool, u64, usize),
 ) {
     let (width, height) = (picture.width, picture.height);
-    let code = testcard::read_code(&picture.luma, width, width, height);
+    let code = picture.code();
     let now_ms = clock.millis();
     board.picture(picture, |stats| {
         stats.frames_decoded += 1;
