@@ -80,11 +80,16 @@ impl Error {
         }
     }
 
+    /// Whether another host answered than the one that was wanted.
+    pub fn is_other_host(&self) -> bool {
+        matches!(self, Self::Connect(ConnectError::OtherIdentity))
+    }
+
     /// Whether trying again may help: nothing that the host decided was in the way.
     pub(crate) fn may_pass(&self) -> bool {
         match self {
-            Self::Connect(ConnectError::OtherIdentity) => false,
-            Self::Connect(_) | Self::Lost(_) | Self::TimedOut => true,
+            Self::Connect(_) => !self.is_other_host(),
+            Self::Lost(_) | Self::TimedOut => true,
             Self::Refused { code, .. } => matches!(code, Code::Busy | Code::HostStopping | Code::Timeout),
             _ => false,
         }

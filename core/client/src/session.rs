@@ -254,6 +254,13 @@ impl Session {
         self.shared.stats()
     }
 
+    /// Says goodbye; whoever waits in [`next`](Self::next) hears [`Event::Ended`]. For
+    /// callers that share the session among threads: dropping it is still to come.
+    pub fn leave(&self) {
+        // Full: the host takes nothing in, and dropping ends it.
+        let _ = self.commands.try_send(Command::Close);
+    }
+
     /// Says goodbye and ends the threads. The application goes on at the host.
     pub fn close(self) {
         drop(self);
@@ -289,8 +296,7 @@ impl Session {
 
 impl Drop for Session {
     fn drop(&mut self) {
-        // Full: the host takes nothing in, and is not told either.
-        let _ = self.commands.try_send(Command::Close);
+        self.leave();
         let _ = self.done.get_mut().unwrap_or_else(PoisonError::into_inner).recv_timeout(CLOSING);
         self.shared.media.stop();
         if let Some(runtime) = self.runtime.take() {

@@ -1,10 +1,7 @@
 //! A client and a small host on 127.0.0.1: a real QUIC connection, real datagrams.
 
-mod host;
-
 use std::time::{Duration, Instant};
 
-use host::{Heard, Host, LONG, Settings, clock, tell};
 use punktfunk_client::input::pad::{self, Change, Feedback, State};
 use punktfunk_client::input::{Event as InputEvent, Phase, Touch};
 use punktfunk_client::messages::Reconfigure;
@@ -16,6 +13,7 @@ use punktfunk_core::native::wire::Datagram;
 use punktfunk_core::native::wire::control::Control;
 use punktfunk_core::native::wire::datagram::{Motors, Packets, Sound};
 use punktfunk_core::native::wire::input::Input;
+use punktfunk_testhost::{Heard, Host, LONG, Settings, clock, tell};
 
 fn client() -> Client {
     Client::new(make_identity().expect("identity"), "test client")
@@ -203,7 +201,7 @@ fn pairing_by_pin_and_by_code() {
     // A code of another host at the same address.
     invitation.fingerprint = [1; 32];
     let error = client.pair_secret(&invitation.to_string()).expect_err("another host");
-    assert!(error.to_string().contains("another identity"), "{error}");
+    assert!(error.is_other_host() && error.to_string().contains("another identity"), "{error}");
     assert!(matches!(client.pair_secret("https://example.com"), Err(Error::Input(_))));
 }
 
@@ -345,4 +343,18 @@ fn closing_says_goodbye() {
     session.close();
     let reason = host.block_on(async { connection.closed().await });
     assert!(matches!(reason, punktfunk_quic::ConnectionError::ApplicationClosed(_)), "{reason}");
+}
+
+#[test]
+fn who_waits_for_events_hears_that_another_thread_left() {
+    let host = Host::new(Settings::default());
+    let (session, _connection) = play(&host);
+    let code = std::thread::scope(|threads| {
+        let waiting = threads.spawn(|| {
+            wait(&session, |event| if let Event::Ended { code, .. } = event { Some(code) } else { None })
+        });
+        session.leave();
+        waiting.join().expect("no panic")
+    });
+    assert_eq!(code, Code::None);
 }

@@ -1,5 +1,9 @@
 //! A small host on 127.0.0.1, made of core's machines and core/quic: it pairs, welcomes,
-//! sends the frames that a test gives it, and tells what it heard.
+//! sends the frames that a test gives it, and tells what it heard. The tests of
+//! `core/client` and `core/capi` play against it; nothing that is shipped uses it.
+//!
+//! It serves tests, so what cannot be is a panic here.
+#![forbid(unsafe_code)]
 
 mod media;
 
@@ -8,7 +12,6 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use punktfunk_client::{Access, Code, Identity, now};
 use punktfunk_core::native::keys::{Direction, EXPORTER_MEDIA, Exported};
 use punktfunk_core::native::pairing::host::{Next, Offer, Pairing};
 use punktfunk_core::native::pairing::{Channel, EXPORTER_PAIRING};
@@ -16,9 +19,10 @@ use punktfunk_core::native::wire::control::{
     AppEntry, Apps, Goodbye, Hello, Reader, Reconfigured, Refused, SoundLayout, Welcome,
 };
 use punktfunk_core::native::wire::input::{Inbound, Input};
-use punktfunk_core::native::wire::{Control, Datagram, MediaId, SessionId, VERSION};
+use punktfunk_core::native::wire::{Access, Code, Control, Datagram, MediaId, SessionId, VERSION};
+use punktfunk_core::time::Time;
 use punktfunk_net::bind_udp_to;
-use punktfunk_quic::{Accepted, Connection, Endpoint, RecvStream, SendStream, export};
+use punktfunk_quic::{Accepted, Connection, Endpoint, Identity, RecvStream, SendStream, export};
 use tokio::runtime::Runtime;
 
 pub use media::Planes;
@@ -40,27 +44,46 @@ pub struct Settings {
 /// What a test host heard.
 #[derive(Debug)]
 pub enum Heard {
+    /// A client can take media now.
     Started(Connection),
+    /// Input, as it is read.
     Input(Input),
+    /// Any other message of the control stream.
     Message(Control),
+    /// The newest packet of the microphone.
     Microphone(Vec<u8>),
+    /// A client of this identity proved that it knows PIN or secret.
     Paired([u8; 32]),
+    /// Nobody did, and why.
     PairingFailed(punktfunk_core::native::pairing::Error),
 }
 
 /// The host. Dropping it is killing it: nothing says goodbye.
 pub struct Host {
+    /// Who it is.
     pub identity: Identity,
+    /// Where it is.
     pub address: SocketAddr,
+    /// What it sends.
     pub planes: Arc<Planes>,
+    /// What it heard, in its order.
     pub heard: Receiver<Heard>,
     runtime: Option<Runtime>,
     endpoint: Option<Endpoint>,
 }
 
+impl Default for Host {
+    fn default() -> Self {
+        Self::new(Settings::default())
+    }
+}
+
 impl Host {
+    /// A host at a free port, with an identity of its own.
     pub fn new(settings: Settings) -> Self {
-        let identity = punktfunk_client::make_identity().expect("identity");
+        let made = rcgen::generate_simple_self_signed(vec!["test".to_owned()]).expect("certificate");
+        let identity =
+            Identity::from_der(made.cert.der(), &made.signing_key.serialize_der()).expect("identity");
         Self::at("127.0.0.1:0".parse().expect("address"), identity, settings)
     }
 
@@ -332,7 +355,11 @@ pub fn tell(connection: &Connection, datagram: &Datagram<'_>) {
     connection.send_datagram(bytes.into()).expect("sent");
 }
 
-/// The clock, for tests that stamp things.
+/// The clock of this machine in microseconds, for tests that stamp things.
 pub fn clock() -> u64 {
     now().0
+}
+
+fn now() -> Time {
+    Time(punktfunk_net::monotonic_nanos() / 1000)
 }

@@ -5,14 +5,17 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use punktfunk_client::{SessionId, Time, now};
 use punktfunk_core::native::flow::parity::Protection;
 use punktfunk_core::native::host::{Config, Media, Output, Unit};
 use punktfunk_core::native::keys::Exported;
 use punktfunk_core::native::media::{Flags, media_id};
+use punktfunk_core::native::wire::SessionId;
 use punktfunk_core::native::wire::control::Welcome;
+use punktfunk_core::time::Time;
 use punktfunk_net::{Datagrams, Route, Transport, UdpTransport};
 use punktfunk_quic::{Accepted, MediaSink, Peer};
+
+use crate::now;
 
 /// All sessions of a test host.
 #[derive(Default)]
@@ -37,15 +40,15 @@ struct Plane {
 }
 
 impl Planes {
-    pub fn attach(&self, transport: Arc<UdpTransport>) {
+    pub(crate) fn attach(&self, transport: Arc<UdpTransport>) {
         self.inner.lock().expect("lock").transport = Some(transport);
     }
 
-    pub fn detach(&self) {
+    pub(crate) fn detach(&self) {
         *self.inner.lock().expect("lock") = Inner::default();
     }
 
-    pub fn knows(&self, session: SessionId) -> bool {
+    pub(crate) fn knows(&self, session: SessionId) -> bool {
         self.inner.lock().expect("lock").sessions.contains(&session.0)
     }
 
@@ -54,7 +57,7 @@ impl Planes {
         self.inner.lock().expect("lock").sessions.insert(session.0);
     }
 
-    pub fn begin(&self, welcome: &Welcome, limit: u16, secret: Exported) {
+    pub(crate) fn begin(&self, welcome: &Welcome, limit: u16, secret: Exported) {
         let config = Config {
             media: welcome.media.0,
             traffic: secret.traffic(welcome.aead),
