@@ -38,7 +38,8 @@ fn table(clients: &[ClientInfo]) -> String {
             text += &format!(", may {}", client.access);
         }
         if let Some(expires) = client.expires {
-            text += &format!(", until {}", date(expires));
+            // The end of a day is the beginning of the next: say the day.
+            text += &format!(", until {}", date(expires.saturating_sub(1)));
         }
         text.push('\n');
     }
@@ -65,7 +66,7 @@ mod tests {
             name: "guest".into(),
             protocol: Protocol::Native,
             access: "view,pads".into(),
-            expires: Some(951_782_400),
+            expires: Some(951_868_800),
             seen: Some(86_400),
             ..tv.clone()
         };
