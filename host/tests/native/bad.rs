@@ -1,11 +1,14 @@
 //! Clients that do not keep to the protocol: they are told, and nobody else notices.
 
+use std::net::SocketAddr;
+
 use punktfunk_core::native::wire::control::{Control, Hello, Key, Start};
 use punktfunk_core::native::wire::{Access, Code};
 use punktfunk_host::session::ClientId;
 use punktfunk_host::store::PLAY;
+use punktfunk_quic::ConnectError;
 
-use crate::stage::{Stage, hello, identity, soon};
+use crate::stage::{Stage, closed, hello, identity, soon};
 
 /// Bytes that are no message, by a name: with the code that they are answered with.
 fn rubbish() -> Vec<(&'static str, Vec<u8>)> {
@@ -114,8 +117,8 @@ async fn a_client_gets_sixteen_connections_and_strangers_take_none_of_them() {
         assert!(matches!(player.hear().await, Ok(Control::Apps(_))));
         held.push(player);
     }
-    let one_more = stage.connect(&own).await;
-    assert_eq!(one_more.closed().await.0, Code::Busy);
+    let (_endpoint, one_more) = stage.meet(([127, 0, 0, 1], stage.port).into(), &own).await.unwrap();
+    assert_eq!(closed(&one_more).await.0, Code::Busy);
     drop(held.pop());
     // Strangers have places of their own; one is kept free for who is about to show itself.
     let mut strangers = Vec::new();
@@ -146,4 +149,38 @@ async fn a_client_that_does_not_read_ends_nothing_but_itself() {
     while stage.note().await != "1 Input(Key { code: 30, down: true })" {}
     stage.stop().await;
     drop(soon(asking).await);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_crowd_of_strangers_is_turned_away_and_disturbs_no_session() {
+    let mut stage = Stage::new();
+    let mut playing = stage.paired("tv").await;
+    playing.play().await;
+    while stage.note().await != "play 1" {}
+    let address = ([127, 0, 0, 1], stage.port).into();
+    let mut inside = Vec::new();
+    for _ in 0..8 {
+        inside.push(stage.connect(&identity()).await);
+    }
+    for _ in 0..20 {
+        let refused = stage.try_connect(address, &identity()).await;
+        assert!(matches!(refused, Err(ConnectError::Refused)));
+    }
+    playing.say(Control::Key(Key { code: 30, down: true })).await;
+    while stage.note().await != "1 Input(Key { code: 30, down: true })" {}
+    // Who goes makes room, as soon as the host noticed.
+    for player in inside {
+        player.connection.close(0_u32.into(), b"");
+    }
+    while stage.try_connect(address, &identity()).await.is_err() {}
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_gamestream_its_ports_are_closed() {
+    let stage = Stage::new();
+    for distance in [0, 21] {
+        let address = SocketAddr::new(stage.http().ip(), stage.http().port() + distance);
+        let error = std::net::TcpStream::connect(address).unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::ConnectionRefused, "{address}");
+    }
 }

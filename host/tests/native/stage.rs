@@ -25,7 +25,9 @@ use punktfunk_host::session::{
 };
 use punktfunk_host::store::{PLAY, Store};
 use punktfunk_net::{Route, bind_udp_to};
-use punktfunk_quic::{Connection, ConnectionError, Endpoint, Identity, Peer, RecvStream, SendStream, export};
+use punktfunk_quic::{
+    ConnectError, Connection, ConnectionError, Endpoint, Identity, Peer, RecvStream, SendStream, export,
+};
 use tokio::sync::mpsc;
 
 use crate::support::{Dir, free_base};
@@ -234,15 +236,18 @@ impl Stage {
     }
 
     pub async fn connect_to(&self, address: SocketAddr, identity: &Identity) -> Player {
-        let any = SocketAddr::new(address.ip(), 0);
-        let socket = bind_udp_to(any, false).unwrap();
-        let deaf = Arc::new(|_: &mut [u8], _: Peer| {});
-        let endpoint = Endpoint::client(socket, identity, deaf).unwrap();
-        let host = self.store.native_identity().hash();
-        let connection = soon(endpoint.connect(address, Some(host))).await.unwrap();
+        self.try_connect(address, identity).await.unwrap()
+    }
+
+    pub async fn try_connect(
+        &self,
+        address: SocketAddr,
+        identity: &Identity,
+    ) -> Result<Player, ConnectError> {
+        let (endpoint, connection) = self.meet(address, identity).await?;
         let (send, receive) = soon(connection.open_bi()).await.unwrap();
-        let id = identity.hash();
-        Player {
+        let (id, host) = (identity.hash(), self.store.native_identity().hash());
+        Ok(Player {
             endpoint,
             connection,
             send,
@@ -251,7 +256,27 @@ impl Stage {
             host,
             reader: Reader::new(Direction::ToClient),
             rest: Vec::new(),
-        }
+        })
+    }
+
+    /// A connection on which nothing is said, not even that something will be.
+    pub async fn meet(
+        &self,
+        address: SocketAddr,
+        identity: &Identity,
+    ) -> Result<(Endpoint, Connection), ConnectError> {
+        let any = SocketAddr::new(address.ip(), 0);
+        let socket = bind_udp_to(any, false).unwrap();
+        let deaf = Arc::new(|_: &mut [u8], _: Peer| {});
+        let endpoint = Endpoint::client(socket, identity, deaf).unwrap();
+        let host = self.store.native_identity().hash();
+        let connection = soon(endpoint.connect(address, Some(host))).await?;
+        Ok((endpoint, connection))
+    }
+
+    /// The port that GameStream would have.
+    pub fn http(&self) -> SocketAddr {
+        SocketAddr::from(([127, 0, 0, 1], self.base))
     }
 
     pub async fn stop(&mut self) {
@@ -266,6 +291,17 @@ pub fn identity() -> Identity {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(Vec::new()).unwrap().self_signed(&key).unwrap();
     Identity::from_der(certificate.der(), &key.serialize_der()).unwrap()
+}
+
+/// How a connection ended.
+pub async fn closed(connection: &Connection) -> (Code, String) {
+    match soon(connection.closed()).await {
+        ConnectionError::ApplicationClosed(close) => {
+            let text = String::from_utf8_lossy(&close.reason).into_owned();
+            (Code::from_number(close.error_code.into_inner()), text)
+        }
+        other => panic!("{other}"),
+    }
 }
 
 /// What a plain client wants.
@@ -330,13 +366,7 @@ impl Player {
 
     /// How the connection ended.
     pub async fn closed(&self) -> (Code, String) {
-        match soon(self.connection.closed()).await {
-            ConnectionError::ApplicationClosed(close) => {
-                let text = String::from_utf8_lossy(&close.reason).into_owned();
-                (Code::from_number(close.error_code.into_inner()), text)
-            }
-            other => panic!("{other}"),
-        }
+        closed(&self.connection).await
     }
 
     /// Refused or a goodbye with this code, and the close that follows it.
