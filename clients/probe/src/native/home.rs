@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use punktfunk_client::messages::Apps;
-use punktfunk_client::{Client, load_or_make_identity};
+use punktfunk_client::{Client, SessionId, load_or_make_identity};
 use punktfunk_core::bytes::{from_hex, to_hex};
 use serde::{Deserialize, Serialize};
 
@@ -141,6 +141,10 @@ impl Home {
         let before = hosts.len();
         hosts.retain(|known| known.fingerprint != host.fingerprint);
         self.write(&hosts)?;
+        match fs::remove_file(self.session_file(host)) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+            _ => {}
+        }
         Ok(hosts.len() < before)
     }
 
@@ -175,21 +179,48 @@ impl Home {
         })
     }
 
+    /// The last session with `host` that was noted.
+    ///
+    /// # Errors
+    /// There was none.
+    pub fn last_session(&self, host: &Host) -> Result<SessionId> {
+        let text = fs::read_to_string(self.session_file(host)).unwrap_or_default();
+        let bytes = from_hex(text.trim()).and_then(|bytes| bytes.try_into().ok());
+        bytes
+            .map(SessionId)
+            .with_context(|| format!("no session with {} is remembered: leave --resume out", host.name))
+    }
+
+    /// Remembers the session with `host`.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn note_session(&self, host: &Host, session: SessionId) -> Result<()> {
+        self.replace(&self.session_file(host), &session.to_string())
+    }
+
+    fn session_file(&self, host: &Host) -> PathBuf {
+        self.folder.join(format!("session-{}", host.short_fingerprint()))
+    }
+
     fn keep(&self, host: Host) -> Result<Host> {
         self.remember(&host).context("the host is paired but cannot be remembered")?;
         Ok(host)
     }
 
     fn write(&self, hosts: &[Host]) -> Result<()> {
-        let path = self.folder.join(FILE);
         let entries = hosts.iter().map(Entry::of).collect();
-        let text = serde_json::to_string_pretty(&Book { hosts: entries })?;
+        self.replace(&self.folder.join(FILE), &serde_json::to_string_pretty(&Book { hosts: entries })?)
+    }
+
+    /// Writes beside and renames.
+    fn replace(&self, path: &Path, text: &str) -> Result<()> {
         let beside = path.with_extension("new");
         let write = || {
             let mut file = fs::File::create(&beside)?;
             file.write_all(text.as_bytes())?;
             file.sync_all()?;
-            fs::rename(&beside, &path)?;
+            fs::rename(&beside, path)?;
             fs::File::open(&self.folder)?.sync_all()
         };
         write().with_context(|| format!("{} cannot be written", path.display()))
@@ -261,6 +292,9 @@ mod tests {
         assert!(home.forget(&den).expect("forgotten"));
         assert!(!home.forget(&den).expect("not known any more"));
         assert_eq!(home.hosts().expect("list"), [attic]);
+        assert!(home.last_session(&den).is_err());
+        home.note_session(&den, SessionId([7; 16])).expect("noted");
+        assert_eq!(home.last_session(&den).expect("the last one"), SessionId([7; 16]));
         fs::write(folder.join(FILE), "{").expect("written");
         assert!(home.hosts().expect_err("damaged").to_string().contains("pair again"));
         fs::remove_dir_all(&folder).expect("removed");

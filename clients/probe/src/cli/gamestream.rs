@@ -1,4 +1,4 @@
-//! The arguments, and what is done for each.
+//! The commands of GameStream.
 
 use std::collections::BTreeSet;
 use std::io::{IsTerminal as _, Write as _};
@@ -6,36 +6,17 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
-use clap::{Args as ClapArgs, Parser, Subcommand};
+use clap::{Args as ClapArgs, Subcommand};
 use punktfunk_core::gamestream::sdp::Codec;
 use punktfunk_probe::{Card, End, Host, Identity, Mode, Options, Player, Report};
 
-/// A headless client that discovers, pairs, plays and measures.
-#[derive(Debug, Parser)]
-#[command(
-    name = "punktfunk-probe",
-    version,
-    after_help = "Examples:\n  \
-        punktfunk-probe gamestream discover\n  \
-        punktfunk-probe gamestream pair --host 192.168.1.20\n  \
-        punktfunk-probe gamestream play --app \"Test card\" --seconds 10 --json\n  \
-        punktfunk-probe gamestream play --app Desktop --type 'ls\\n' --screenshot desktop.png"
-)]
+/// Arguments after `gamestream`.
+#[derive(Debug, ClapArgs)]
 pub struct Args {
-    /// Which protocol.
+    #[command(flatten)]
+    places: Places,
     #[command(subcommand)]
-    protocol: Protocol,
-}
-
-#[derive(Debug, Subcommand)]
-enum Protocol {
-    /// Speak the protocol of Moonlight clients
-    Gamestream {
-        #[command(flatten)]
-        places: Places,
-        #[command(subcommand)]
-        command: Command,
-    },
+    command: Command,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -180,7 +161,7 @@ impl Places {
 
 /// Does what the arguments say.
 pub fn run(args: Args) -> Result<()> {
-    let Protocol::Gamestream { places, command } = args.protocol;
+    let Args { places, command } = args;
     match command {
         Command::Discover { seconds } => discover(&places, Duration::from_secs(seconds)),
         Command::Pair { pin } => pair(&places, pin),
@@ -414,20 +395,25 @@ fn print_report(report: &Report) {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
+    use clap::Parser;
 
     use super::*;
 
+    #[derive(Debug, Parser)]
+    struct Line {
+        #[command(flatten)]
+        args: Args,
+    }
+
     #[test]
     fn the_arguments_are_consistent() {
-        Args::command().debug_assert();
-        let line = "x gamestream play --app 2 --mode 854x480x30 --drop 5 --seed 9 --host ::1 --json";
-        let args = Args::try_parse_from(line.split(' ')).unwrap();
-        let Protocol::Gamestream { places, command: Command::Play(play) } = args.protocol else { panic!() };
+        let line = "x play --app 2 --mode 854x480x30 --drop 5 --seed 9 --host ::1 --json";
+        let args = Line::try_parse_from(line.split(' ')).unwrap().args;
+        let Args { places, command: Command::Play(play) } = args else { panic!() };
         assert!(places.json && places.host == "::1");
         assert_eq!(play.mode, Mode { width: 854, height: 480, fps: 30 });
         let options = play.options(2).unwrap();
         assert_eq!((options.drop_percent, options.seed), (5.0, 9));
-        assert!(Args::try_parse_from(["x", "gamestream", "play", "--mode", "1x2"]).is_err());
+        assert!(Line::try_parse_from(["x", "play", "--mode", "1x2"]).is_err());
     }
 }
