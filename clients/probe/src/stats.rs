@@ -125,6 +125,9 @@ pub struct Stats {
     /// Host latency of each frame that named one, in tenths of a millisecond.
     #[serde(skip)]
     pub latencies: Vec<u16>,
+    /// From a complete access unit to its picture, of each, in microseconds.
+    #[serde(skip)]
+    pub decoding: Vec<u32>,
     /// Every decoded picture.
     #[serde(skip)]
     pub seen: Vec<Seen>,

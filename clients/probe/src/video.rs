@@ -9,6 +9,7 @@ use anyhow::{Context as _, Result};
 use punktfunk_core::gamestream::control::{ClientMessage, FecStatus};
 use punktfunk_core::gamestream::sdp::Codec;
 use punktfunk_core::gamestream::video::{Event, FrameKind, Lost, Reassembler, Received};
+use punktfunk_core::time::Time;
 
 use crate::control::{Link, channel};
 use crate::decode::{self, Picture};
@@ -23,7 +24,7 @@ pub(crate) const QUEUE: usize = 128;
 pub(crate) struct Unit {
     frame: u32,
     idr: bool,
-    at_ms: u64,
+    at: Time,
     data: Vec<u8>,
 }
 
@@ -108,7 +109,7 @@ impl Assembler {
         }
         self.waiting = false;
         if let Some(decoder) = &self.decoder {
-            let unit = Unit { frame: frame.index, idr, at_ms: self.clock.millis(), data: frame.data };
+            let unit = Unit { frame: frame.index, idr, at: self.clock.now(), data: frame.data };
             decoder.send(unit).ok().context("the decoder ended")?;
         }
         Ok(())
@@ -142,7 +143,7 @@ pub(crate) fn spawn_decoder(
     let run = move || {
         let mut order = std::collections::VecDeque::new();
         for unit in units {
-            order.push_back((unit.frame, unit.idr, unit.at_ms, unit.data.len()));
+            order.push_back((unit.frame, unit.idr, unit.at, unit.data.len()));
             match decoder.decode(&unit.data) {
                 Ok(pictures) => {
                     for picture in pictures {
@@ -165,8 +166,10 @@ fn note(
     board: &Board,
     clock: Clock,
     picture: Arc<Picture>,
-    (frame, idr, at_ms, bytes): (u32, bool, u64, usize),
+    (frame, idr, at, bytes): (u32, bool, Time, usize),
 ) {
+    let took = u32::try_from((clock.now() - at).as_micros()).unwrap_or(u32::MAX);
+    let at_ms = at.as_millis();
     let (width, height) = (picture.width, picture.height);
     let code = picture.code();
     let now_ms = clock.millis();
@@ -174,6 +177,7 @@ fn note(
         stats.frames_decoded += 1;
         stats.size = (width, height);
         stats.first_picture_ms.get_or_insert(now_ms);
+        stats.decoding.push(took);
         stats.seen.push(Seen { frame, code, at_ms, idr, bytes });
     });
 }

@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args as ClapArgs;
 use punktfunk_probe::native::{
-    Client, Codec, End, Home, Host, Latency, Mode, Options, Player, Report, Stats, Word,
+    Client, Codec, End, Home, Host, Latency, Mode, Options, Player, Report, Stats, Word, parse_codec,
+    parse_mode,
 };
 
 use super::hosts::Places;
@@ -25,10 +26,10 @@ pub struct Wanted {
     #[arg(long, value_name = "NAME|ID")]
     pub app: Option<String>,
     /// The picture; the rate may have decimals
-    #[arg(long, default_value = "1280x720x60", value_name = "WxHxFPS", value_parser = values::mode)]
+    #[arg(long, default_value = "1280x720x60", value_name = "WxHxFPS", value_parser = parse_mode)]
     pub mode: Mode,
     /// What can be decoded, most wanted first: h264, hevc, av1, with -10 and -444
-    #[arg(long, default_value = "h264", value_name = "LIST", value_delimiter = ',', value_parser = values::codec)]
+    #[arg(long, default_value = "h264", value_name = "LIST", value_delimiter = ',', value_parser = parse_codec)]
     pub codec: Vec<Codec>,
     /// Kilobits a second of video with its parity
     #[arg(long, default_value_t = 10_000, value_name = "KBPS")]

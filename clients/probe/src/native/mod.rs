@@ -13,6 +13,7 @@ mod options;
 mod player;
 mod report;
 mod stats;
+mod values;
 
 pub use hands::LEFT_BUTTON;
 pub use home::{Home, Host, locate};
@@ -22,3 +23,4 @@ pub use punktfunk_client::messages::{Apps, Reconfigure, Welcome};
 pub use punktfunk_client::{Access, Client, Code, Codec, Family, Mode, PORT, SessionId, input};
 pub use report::{Latency, Report, Spread};
 pub use stats::{End, Heard, Limiter, Stats, Timing, Word};
+pub use values::{parse_codec, parse_mode};
