@@ -230,14 +230,31 @@ fn print_report(report: &Report) {
     println!("first     picture {}, sound {}", ms(stats.first_picture_ms), ms(stats.first_audio_ms));
     println!("limit     {:?}", report.limiter);
     for heard in &stats.host_messages {
-        if let Word::Reconfigured(_) | Word::Refused(..) | Word::Interrupted(_) | Word::Access(_) = heard.word
-        {
-            println!("host      {} ms: {:?}", heard.at_ms, heard.word);
+        if let Some(text) = told(&heard.word) {
+            println!("host      {} ms: {text}", heard.at_ms);
         }
     }
     if let Some(end) = &stats.end {
         println!("end       {end:?}");
     }
+}
+
+/// What people want to know of what the host said.
+fn told(word: &Word) -> Option<String> {
+    Some(match word {
+        Word::Reconfigured(now) => {
+            let Mode { width, height, refresh_mhz } = now.mode;
+            let hertz = f64::from(refresh_mhz) / 1000.0;
+            let why = if now.text.is_empty() { String::new() } else { format!(": {}", now.text) };
+            let (codec, kbps, epoch) = (now.codec, now.bitrate_kbps, now.epoch);
+            format!("{width}x{height} at {hertz} Hz, {codec}, {kbps} kbit/s, epoch {epoch}{why}")
+        }
+        Word::Access(access) => format!("this client may: {access}"),
+        Word::Refused(code, text) => format!("{code}: {text}"),
+        Word::Interrupted(text) => format!("the connection was lost: {text}"),
+        Word::Resumed(_) => "the session is back".to_owned(),
+        Word::Effect(..) | Word::Hdr(_) | Word::Clipboard(_) | Word::Apps(_) => return None,
+    })
 }
 
 fn print_latency(latency: &Latency) {
