@@ -170,8 +170,10 @@ impl Home {
         if let Some(host) = hosts.iter().find(|host| host.name.eq_ignore_ascii_case(text)) {
             return Ok(host.clone());
         }
-        let address =
-            Client::resolve(text).with_context(|| format!("paired hosts: {}", none_as_word(&names)))?;
+        let address = match Client::resolve(text) {
+            Ok(address) => address,
+            Err(error) => bail!("{error}; paired hosts: {}", none_as_word(&names)),
+        };
         let at = |wanted: SocketAddr| hosts.iter().rfind(|host| host.address == wanted);
         let host = at(address).cloned();
         host.with_context(|| {
