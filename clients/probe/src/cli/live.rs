@@ -56,9 +56,7 @@ impl Counts {
         let library = player.library_stats();
         player.look(|stats| Self {
             at: Instant::now(),
-            pictures: stats
-                .frames_decoded
-                .max(stats.frames_received - stats.skipped_frames.min(stats.frames_received)),
+            pictures: stats.pictures,
             bytes: stats.video_bytes,
             lost_frames: stats.lost_frames,
             recovered_shards: stats.recovered_shards,

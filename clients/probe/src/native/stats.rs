@@ -110,6 +110,8 @@ pub struct Stats {
     pub frames_received: u64,
     /// Pictures out of the decoder.
     pub frames_decoded: u64,
+    /// Pictures that were done with: decoded ones, or whole ones where nobody decodes.
+    pub pictures: u64,
     /// Access units the decoder refused.
     pub decode_errors: u64,
     /// Key frames among the access units.
@@ -204,6 +206,7 @@ impl Stats {
 
     /// Notes a picture; of twice `history` the older half is forgotten.
     pub(super) fn picture(&mut self, timing: Timing, seen: Seen, history: usize) {
+        self.pictures += 1;
         let before = self.last_picture.replace(timing.decoded);
         let gap = before.map_or(0, |before| timing.decoded.since(before).as_millis());
         self.longest_gap_ms = self.longest_gap_ms.max(u64::try_from(gap).unwrap_or(u64::MAX));
@@ -236,7 +239,7 @@ mod tests {
         assert_eq!(stats.longest_gap_ms, 300);
         let frames: Vec<_> = stats.seen.iter().map(|seen| seen.frame).collect();
         assert_eq!(frames, [2, 3, 4, 5]);
-        assert_eq!(stats.timings.len(), 4);
+        assert_eq!((stats.timings.len(), stats.pictures), (4, 6));
     }
 
     #[test]
