@@ -22,7 +22,8 @@ use punktfunk_core::native::wire::input::{Inbound, Input};
 use punktfunk_core::native::wire::{Access, Code, Control, Datagram, MediaId, SessionId, VERSION};
 use punktfunk_core::time::Time;
 use punktfunk_net::bind_udp_to;
-use punktfunk_quic::{Accepted, Connection, Endpoint, Identity, RecvStream, SendStream, export};
+pub use punktfunk_quic::Connection;
+use punktfunk_quic::{Accepted, Endpoint, Identity, RecvStream, SendStream, export};
 use tokio::runtime::Runtime;
 
 pub use media::Planes;
