@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use punktfunk_core::native::keys::{Aead, Direction, Exported};
 use punktfunk_core::native::media::{
-    Event, Flags, History, Limits, Opener, Order, Packetizer, Piece, Reassembler, Sealer, Side,
+    Event, Flags, History, Limits, Opener, Order, Packetizer, Piece, Reassembler, Sealer, Side, Wish,
 };
 use punktfunk_core::time::Time;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
@@ -25,6 +25,7 @@ fn stream(slices: usize, loss: bool) -> Vec<usize> {
     let mut packetizer = Packetizer::new(0, 1472).unwrap();
     let mut reassembler = Reassembler::new(Order::Numbered, Limits::default(), Some(0));
     let mut history = History::new(Duration::from_millis(250), 8 << 20);
+    let wish = Wish { turn: Some(0), least: 5, most: 9, before: Time(u64::MAX) };
     let (mut batch, mut allocations) = (Vec::new(), Vec::new());
     // Frames differ, and now and then there is a large one.
     let units: Vec<Vec<u8>> =
@@ -51,7 +52,7 @@ fn stream(slices: usize, loss: bool) -> Vec<usize> {
             if loss {
                 batch.clear();
                 let block = (number, layout.first_block);
-                let repair = history.repair(now, block, [(0, 3)], 9, &mut sealer, &mut batch).unwrap();
+                let repair = history.repair(now, block, [(0, 3)], wish, &mut sealer, &mut batch).unwrap();
                 for datagram in batch.chunks_mut(repair.datagram_len) {
                     let opened = opener.open(now, datagram).unwrap();
                     reassembler.push(now, opened.plain).unwrap();

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use punktfunk_core::native::keys::{Aead, Direction, Exported, Schedule};
 use punktfunk_core::native::media::{
     Error, Event, Flags, Frame, HEADER_LEN, History, Kind, Layout, Limits, Missing, Opener, Order,
-    Packetizer, Piece, Pushed, Reassembler, Sealer, ShardHeader, Side, datagram_len, exercise_open,
+    Packetizer, Piece, Pushed, Reassembler, Sealer, ShardHeader, Side, Wish, datagram_len, exercise_open,
     exercise_reassemble,
 };
 use punktfunk_core::time::Time;
@@ -320,7 +320,7 @@ fn a_shard_that_contradicts_the_others_is_thrown_away() {
 }
 
 #[test]
-fn what_is_missing_is_sent_again_twice_when_it_was_lost_again_and_at_most_twelve_times() {
+fn what_is_missing_is_sent_again_once_a_turn_as_often_as_wished_and_at_most_64_times() {
     let mut pair = Pair::new(0, 1200, Order::Numbered);
     let mut history = History::new(Duration::from_millis(250), 1 << 20);
     let data = unit(30_000, 4);
@@ -344,18 +344,33 @@ fn what_is_missing_is_sent_again_twice_when_it_was_lost_again_and_at_most_twelve
         })
         .collect();
     let mut out = Vec::new();
-    for times in [1, 2, 2, 2, 2, 2, 1, 0] {
+    let wish = |turn, least| Wish { turn, least, most: 1000, before: NOW };
+    let earlier = Wish { before: Time(NOW.0 - 1), ..wish(Some(9), 0) };
+    for (wish, times) in [
+        (wish(None, 0), 1),
+        (wish(None, 0), 1),
+        (wish(Some(0), 0), 1),
+        (wish(Some(0), 50), 0),
+        (wish(Some(2), 7), 2),
+        (wish(Some(2), 7), 0),
+        (wish(Some(1), 7), 0),
+        (earlier, 0),
+        (wish(Some(3), 150), 30),
+        (wish(Some(255), 1000), 29),
+        (wish(None, 0), 0),
+    ] {
         out.clear();
         let sequence = pair.sealer.next_sequence();
         let repair =
-            history.repair(NOW, (0, 0), wanted.iter().copied(), 100, &mut pair.sealer, &mut out).unwrap();
+            history.repair(NOW, (0, 0), wanted.iter().copied(), wish, &mut pair.sealer, &mut out).unwrap();
         let count: usize = wanted.iter().map(|(_, count)| usize::from(*count)).sum();
-        assert_eq!(repair.datagrams, times * count);
+        assert_eq!(repair.datagrams, times * count, "{wish:?}");
         assert_eq!(out.len(), repair.datagrams * repair.datagram_len);
         assert_eq!(pair.sealer.next_sequence() - sequence, repair.datagrams as u64, "sealed anew");
     }
     out.clear();
-    let second = history.repair(NOW, (0, 0), [(0, 3)], 2, &mut pair.sealer, &mut out).unwrap();
+    let few = Wish { least: 9, most: 2, ..Wish::default() };
+    let second = history.repair(NOW, (0, 0), [(0, 3)], few, &mut pair.sealer, &mut out).unwrap();
     assert_eq!(second.datagrams, 2, "no more than allowed");
     let mut opened = out.clone();
     let plain = pair.opener.open(NOW, &mut opened[..second.datagram_len]).unwrap().plain;
@@ -379,8 +394,8 @@ fn a_frame_that_was_lost_as_a_whole_comes_back() {
     let mut asked = Vec::new();
     for block in blocks {
         let mut out = Vec::new();
-        let whole = [(0, u16::MAX)];
-        let repair = history.repair(NOW, (0, block), whole, 100, &mut pair.sealer, &mut out).unwrap();
+        let (whole, wish) = ([(0, u16::MAX)], Wish { most: 100, ..Wish::default() });
+        let repair = history.repair(NOW, (0, block), whole, wish, &mut pair.sealer, &mut out).unwrap();
         for datagram in out.chunks(repair.datagram_len) {
             pair.receive(datagram).unwrap();
         }
@@ -517,8 +532,9 @@ proptest! {
                     };
                     for (block, run) in asked {
                         let mut out = Vec::new();
+                        let wish = Wish { most: 1000, ..Wish::default() };
                         let repair =
-                            history.repair(NOW, (frame, block), [run], 1000, &mut pair.sealer, &mut out).unwrap();
+                            history.repair(NOW, (frame, block), [run], wish, &mut pair.sealer, &mut out).unwrap();
                         for datagram in out.chunks(repair.datagram_len.max(1)) {
                             pair.receive(datagram).unwrap();
                         }

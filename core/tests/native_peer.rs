@@ -472,8 +472,16 @@ proptest! {
                     bytes: numbers[0],
                     ..Feedback::default()
                 }),
-                1 => Report::Nack(Nack { frame: narrow, block: step & 1, missing: Missing::Whole }),
-                2 => Report::Nack(Nack { frame: narrow, block: 0, missing: Missing::Ranges(vec![(0, 65_535); 99]) }),
+                1 => Report::Nack(Nack {
+                    frame: narrow, block: step & 1, missing: Missing::Whole, turn: None, spread: step,
+                }),
+                2 => Report::Nack(Nack {
+                    frame: narrow,
+                    block: 0,
+                    missing: Missing::Ranges(vec![(0, 65_535); 99]),
+                    turn: Some(step >> 4),
+                    spread: numbers[3] as u8,
+                }),
                 3 => Report::Invalidate { first: narrow, last: numbers[2] as u32 >> (step % 32) },
                 4 => Report::PathProbed { id: narrow, size: numbers[2] as u16 },
                 _ => Report::Sizes { malformed: narrow },

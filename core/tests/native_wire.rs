@@ -85,8 +85,9 @@ proptest! {
     #[test]
     fn any_ranges_are_read_as_they_were_written(
         ranges in prop::collection::vec((0u16..60_000, 1u16..5000), 1..300), frame: u32, block: u8,
+        turn: Option<u8>, spread: u8,
     ) {
-        let nack = report::Report::Nack(Nack { frame, block, missing: report::Missing::Ranges(ranges) });
+        let nack = report::Report::Nack(Nack { frame, block, missing: report::Missing::Ranges(ranges), turn, spread });
         let mut out = Vec::new();
         nack.encode(&mut out);
         let read: Vec<_> = Reports::new(Direction::ToHost, &out).collect();

@@ -6,6 +6,9 @@ use punktfunk_core::time::Time;
 
 use crate::{Link, Trace, Weather};
 
+/// Bytes of a datagram that are hashed in any case.
+const HEAD: usize = 32;
+
 /// A datagram on its way.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Datagram {
@@ -49,7 +52,8 @@ pub struct Rig<A, B> {
     pub back: Link<Datagram>,
     /// What the links lost, by the clock, in the order in which it was sent.
     pub lost: Vec<(Time, Datagram)>,
-    /// False to forget what is lost: for runs that are long.
+    /// False to forget what is lost, and to hash only the heads of datagrams: for runs that
+    /// are long.
     pub keeps_lost: bool,
     /// Added to the ports that `b` is seen at.
     shift: u16,
@@ -158,7 +162,8 @@ fn poll(
         datagram.from.set_port(port);
         trace.word(now.0);
         trace.word(u64::from(port) << 16 | u64::from(datagram.to.port()));
-        trace.bytes(&datagram.bytes);
+        let hashed = if lost.is_some() { datagram.bytes.len() } else { HEAD.min(datagram.bytes.len()) };
+        trace.bytes(&datagram.bytes[..hashed]);
         let len = datagram.bytes.len();
         if let Err(datagram) = link.put(now, len, datagram) {
             trace.word(u64::MAX);

@@ -11,7 +11,8 @@ use std::time::Duration;
 use super::flow::clock::{Clock, Stages};
 use super::flow::feedback::Collector;
 use super::flow::gso::Lengths;
-use super::flow::repair::{Attempt, Call, Path, Recovery, Verdict};
+use super::flow::pace::Pace;
+use super::flow::repair::{Attempt, Call, Path, Recovery, Turn, Verdict};
 use super::keys::{Direction, Traffic};
 use super::media::{Counters, Error, Event, Flags, Frame, Kind, Limits, Missing, Opener, Order};
 use super::media::{Pushed, Reassembler, Sealer, ShardHeader, Side};
@@ -26,8 +27,12 @@ const REPORT_LEN: usize = 1100;
 const RANGES: usize = 200;
 /// Reports that wait to be sent; what is said again anyway may be lost here, too.
 const PENDING: usize = 32;
-/// A round trip as long as nothing is known of it.
+/// A round trip as long as nothing is known of it, and an interval.
 const UNKNOWN: Duration = Duration::from_millis(20);
+/// A path that lost something so long ago is watched for frames that do not come at all.
+const LOSSY: Duration = Duration::from_secs(10);
+/// The longest silence within a frame that is not taken for its end.
+const MOST_QUIET: Duration = Duration::from_millis(20);
 
 /// What the handshake settled, and what the client wants.
 #[derive(Clone, Debug)]
@@ -79,7 +84,7 @@ pub struct Stats {
     pub frames: Counters,
     /// Frames that came and could not be decoded.
     pub undecodable: u64,
-    /// Requests for shards, and calls for a picture that can be decoded.
+    /// Requests for shards, however often they were said, and calls for a picture that can be decoded.
     pub nacks: u64,
     /// See `nacks`.
     pub calls: u64,
@@ -110,6 +115,8 @@ struct Effort {
     /// All flags that its shards had.
     flags: Flags,
     attempt: Option<Attempt>,
+    /// The latest turn in which something was asked for.
+    asked: Option<u8>,
 }
 
 /// See the module.
@@ -123,6 +130,11 @@ pub struct Media {
     clock: Clock,
     recovery: Recovery,
     patience: Duration,
+    pace: Pace,
+    /// Silences as long as this were within a frame.
+    quiet: Duration,
+    /// Until when the path is taken for one that loses.
+    lossy: Option<Time>,
     efforts: [Effort; FRAMES],
     /// The latest frame of which something came.
     newest: Option<u32>,
@@ -149,6 +161,9 @@ impl Media {
             clock: Clock::default(),
             recovery: Recovery::starting(now, first_frame.unwrap_or(0)),
             patience,
+            pace: Pace::default(),
+            quiet: Duration::ZERO,
+            lossy: None,
             efforts: [Effort::default(); FRAMES],
             newest: None,
             check: None,
@@ -264,6 +279,7 @@ impl Media {
             round_trip: self.clock.round_trip().unwrap_or(UNKNOWN),
             reorder: self.collector.reorder(),
             patience: self.patience,
+            interval: self.pace.interval().unwrap_or(UNKNOWN),
         }
     }
 
@@ -277,6 +293,8 @@ impl Media {
                 self.collector.shard(now, header.timestamp.wrapping_add(u64::from(header.age) * 10));
             }
         }
+        let again = header.flags.has(Flags::REPAIR);
+        self.pace.arrived(now, header.frame, header.timestamp, again);
         let before = self.reassembler.counters().recovered;
         let pushed = self.reassembler.push(now, plain)?;
         self.collector.recovered(self.reassembler.counters().recovered - before);
@@ -289,6 +307,13 @@ impl Media {
         }
         // A mark of our own that something came: a frame may have no flag at all.
         effort.flags = effort.flags.with(header.flags).with(SEEN);
+        if let Some(attempt) = effort.attempt.as_mut() {
+            if again {
+                attempt.answered(now);
+            } else if let Some(silence) = attempt.in_vain(now) {
+                self.quiet = self.quiet.max((silence * 5 / 4).min(MOST_QUIET));
+            }
+        }
         let mends = self.recovery.is_broken() && self.mends(header.epoch, header.flags);
         if mends {
             let path = self.path();
@@ -296,6 +321,10 @@ impl Media {
         }
         if self.newest.is_none_or(|newest| is_after(header.frame, newest)) {
             self.newest = Some(header.frame);
+            self.check = Some(now);
+        }
+        // With its last shard, or an answer, more may be known of what is missing.
+        if again || header.index + 1 == header.k + header.m {
             self.check = Some(now);
         }
         if pushed == Pushed::Whole {
@@ -367,8 +396,8 @@ impl Media {
     /// again.
     fn look(&mut self, now: Time) {
         let (path, broken) = (self.path(), self.recovery.is_broken());
-        let (mut next, mut give_up, mut oldest) = (None::<Time>, None, true);
-        let (mut asked, mut ask) = ([0; FRAMES], 0);
+        let (mut give_up, mut oldest) = (None, true);
+        let mut todo = Todo::default();
         for gap in self.reassembler.gaps() {
             let effort = &mut self.efforts[gap.frame as usize % FRAMES];
             if effort.frame != gap.frame {
@@ -382,40 +411,60 @@ impl Media {
             if gap.overtaken {
                 attempt.overtaken(now);
             }
+            if gap.short {
+                attempt.short(now);
+            }
             // What can neither be decoded nor mend is not worth any effort.
             let helps = Flags::KEY_FRAME.with(Flags::RECOVERY_POINT);
             let useless = broken && gap.overtaken && begun && effort.flags.of(helps) == Flags::default();
             let ends_open = !effort.flags.has(Flags::LAST_BLOCK);
-            let verdict = if useless { Verdict::GiveUp } else { attempt.verdict(now, &path, ends_open) };
-            match verdict {
-                Verdict::Wait(until) => next = Some(next.map_or(until, |next| next.min(until))),
-                Verdict::Ask => {
-                    attempt.asked(now);
-                    asked[ask] = gap.frame;
-                    ask += 1;
-                    next = Some(now + path.round_trip);
-                }
-                // Only in order: what is older may still come and be of use.
-                Verdict::GiveUp if oldest => give_up = Some(gap.frame),
-                Verdict::GiveUp => {}
+            let gone = useless || todo.takes(gap.frame, attempt.verdict(now, &path, self.quiet, ends_open));
+            // Only in order: what is older may still come and be of use.
+            if gone && oldest {
+                give_up = Some(gap.frame);
             }
-            oldest &= verdict == Verdict::GiveUp;
+            oldest &= gone;
         }
-        for frame in asked.into_iter().take(ask) {
-            self.ask(frame);
+        self.expect(now, &path, &mut todo);
+        for (frame, turn) in todo.asked.into_iter().take(todo.count) {
+            self.ask(frame, turn);
         }
-        self.check = next.map(|next| next.max(now + Duration::from_micros(100)));
+        self.check = todo.next.map(|next| next.max(now + Duration::from_micros(100)));
         if let Some(frame) = give_up {
             self.reassembler.give_up(frame);
             self.check = Some(now);
         }
     }
 
+    /// On a path that loses: asks for the frame that should have begun to arrive. When the
+    /// host has not made it, nothing comes of that.
+    fn expect(&mut self, now: Time, path: &Path, todo: &mut Todo) {
+        let lossy = self.lossy.is_some_and(|until| now < until);
+        let Some((frame, due, late)) = self.pace.next().filter(|_| lossy) else { return };
+        if now >= due + path.interval || self.newest.is_some_and(|newest| !is_after(frame, newest)) {
+            return;
+        }
+        if now < late {
+            return todo.wait(late);
+        }
+        let effort = &mut self.efforts[frame as usize % FRAMES];
+        if effort.frame != frame || effort.attempt.is_none() {
+            *effort = Effort { frame, attempt: Some(Attempt::expected(due)), ..Effort::default() };
+        }
+        if let Some(attempt) = &mut effort.attempt {
+            todo.takes(frame, attempt.verdict(now, path, self.quiet, true));
+        }
+    }
+
     /// Asks for what `frame` lacks.
-    fn ask(&mut self, frame: u32) {
+    fn ask(&mut self, frame: u32, Turn { turn, spread }: Turn) {
         let effort = self.efforts[frame as usize % FRAMES];
         let ended = effort.frame == frame && effort.flags.has(Flags::LAST_BLOCK);
         let mut nacks: Vec<Nack> = Vec::new();
+        let nack = |block, missing| Nack { frame, block, missing, turn: Some(turn), spread };
+        if self.newest.is_none_or(|newest| is_after(frame, newest)) {
+            nacks.push(nack(0, report::Missing::Whole));
+        }
         self.reassembler.missing(frame, true, |missing| {
             let (block, range) = match missing {
                 Missing::Frame => (0, None),
@@ -434,12 +483,16 @@ impl Media {
                 }
                 (Some(Nack { missing: report::Missing::Whole, .. }), _) => {}
                 (_, Some(range)) => {
-                    nacks.push(Nack { frame, block, missing: report::Missing::Ranges(vec![range]) });
+                    nacks.push(nack(block, report::Missing::Ranges(vec![range])));
                 }
-                (_, None) => nacks.push(Nack { frame, block, missing: report::Missing::Whole }),
+                (_, None) => nacks.push(nack(block, report::Missing::Whole)),
             }
         });
-        self.stats.nacks += u64::from(!nacks.is_empty());
+        let effort = &mut self.efforts[frame as usize % FRAMES];
+        if !nacks.is_empty() && effort.asked != Some(turn) {
+            effort.asked = Some(turn);
+            self.stats.nacks += 1;
+        }
         for nack in nacks {
             self.queue(Report::Nack(nack));
         }
@@ -466,6 +519,10 @@ impl Media {
             self.stats.bytes = self.stats.bytes.saturating_add(sample.bytes);
             self.stats.lost = self.stats.lost.saturating_add(sample.lost);
             self.stats.delay = sample.delay;
+            if sample.lost > 0 {
+                self.lossy = Some(now + LOSSY);
+            }
+            self.quiet -= self.quiet / 64;
             self.queue(Report::Feedback(sample.to_wire()));
             if let Some(malformed) = self.lengths.take() {
                 self.queue(Report::Sizes { malformed: u32::try_from(malformed).unwrap_or(u32::MAX) });
@@ -502,6 +559,40 @@ impl Media {
         let begin = out.len();
         self.sealer.append(Kind::Report, now, &self.plain, out).ok()?;
         Some(out.len() - begin)
+    }
+}
+
+/// What a look at the frames in progress comes to.
+#[derive(Debug)]
+struct Todo {
+    asked: [(u32, Turn); FRAMES + 1],
+    count: usize,
+    next: Option<Time>,
+}
+
+impl Default for Todo {
+    fn default() -> Self {
+        Self { asked: [(0, Turn::default()); FRAMES + 1], count: 0, next: None }
+    }
+}
+
+impl Todo {
+    fn wait(&mut self, until: Time) {
+        self.next = Some(self.next.map_or(until, |next| next.min(until)));
+    }
+
+    /// Notes what to do about `frame`; true when it is to be given up.
+    fn takes(&mut self, frame: u32, verdict: Verdict) -> bool {
+        match verdict {
+            Verdict::Wait(until) => self.wait(until),
+            Verdict::Ask(turn, until) => {
+                self.asked[self.count] = (frame, turn);
+                self.count += 1;
+                self.wait(until);
+            }
+            Verdict::GiveUp => return true,
+        }
+        false
     }
 }
 

@@ -17,8 +17,9 @@ use super::flow::mtu::{self, PathMtu};
 use super::flow::parity::{Parity, Protection};
 use super::flow::rate::{Change, Limiter, Rate};
 use super::flow::repair::Budget;
+use super::flow::to_micros;
 use super::keys::{Direction, Traffic};
-use super::media::{self, Flags, History, Kind, Opener, Packetizer, Piece, Sealer, Side};
+use super::media::{self, Flags, History, Kind, Opener, Packetizer, Piece, Sealer, Side, Wish};
 use super::wire::report::{Missing, Nack, Report, Reports};
 use crate::time::Time;
 
@@ -485,17 +486,22 @@ impl Media {
     fn repair(&mut self, now: Time, nack: Nack, out: &mut Vec<u8>) -> Option<Batch> {
         let bytes = self.budget.available(now, self.rate.bps());
         let most = usize::try_from(bytes).unwrap_or(usize::MAX) / self.mtu.size();
-        let (Nack { frame, block, missing }, history, sealer) = (nack, &mut self.history, &mut self.sealer);
+        let Nack { frame, block, missing, turn, spread } = nack;
+        // Nobody can miss what would not be there yet; half of the bound is surely less.
+        let way = self.round_trip().unwrap_or_default() / 2;
+        let before = if missing == Missing::Whole { Time(now.0.saturating_sub(to_micros(way))) } else { now };
+        let wish = Wish { turn, least: spread.into(), most, before };
+        let (at, history, sealer) = ((frame, block), &mut self.history, &mut self.sealer);
         let mut after = None;
         let repair = match missing {
-            Missing::Ranges(ranges) => history.repair(now, (frame, block), ranges, most, sealer, out),
+            Missing::Ranges(ranges) => history.repair(now, at, ranges, wish, sealer, out),
             Missing::Whole => {
                 after = history.blocks(frame).filter(|&other| other > block).min();
-                history.repair(now, (frame, block), [(0, u16::MAX)], most, sealer, out)
+                history.repair(now, at, [(0, u16::MAX)], wish, sealer, out)
             }
         };
         if let Some(block) = after {
-            self.nacks.push_front(Nack { frame, block, missing: Missing::Whole });
+            self.nacks.push_front(Nack { frame, block, missing: Missing::Whole, turn, spread });
         }
         let repair = repair.ok().filter(|repair| repair.datagrams > 0)?;
         self.stats.repairs += repair.datagrams as u64;

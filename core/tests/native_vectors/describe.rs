@@ -6,7 +6,7 @@ use punktfunk_core::input::{Phase, Tool};
 use punktfunk_core::native::media::ShardHeader;
 use punktfunk_core::native::wire::control::{Control, Hello, Welcome};
 use punktfunk_core::native::wire::datagram::{HdrMetadata, Sound};
-use punktfunk_core::native::wire::report::{Missing, Report};
+use punktfunk_core::native::wire::report::{Missing, Nack, Report};
 use punktfunk_core::native::wire::{Codec, Datagram};
 use serde_json::{Value, json};
 
@@ -180,7 +180,10 @@ pub fn report(report: &Report) -> Value {
                 Missing::Ranges(ranges) => ranges,
             };
             let whole = nack.missing == Missing::Whole;
-            json!({"frame": nack.frame, "block": nack.block, "missing": missing, "whole": whole})
+            let Nack { frame, block, turn, spread, .. } = nack;
+            json!({
+                "frame": frame, "block": block, "missing": missing, "whole": whole, "turn": turn, "spread": spread,
+            })
         }
         Report::KeyFrameWanted { after } => json!({"after": after}),
         Report::Invalidate { first, last } => json!({"first": first, "last": last}),

@@ -13,6 +13,9 @@ const OPEN: usize = 16;
 /// Probes of the first second, and the time between them.
 const FIRST: u32 = 10;
 const FIRST_EVERY: Duration = Duration::from_millis(100);
+/// The time between them as long as none was answered, and how many come that quickly.
+const URGENT: u64 = 20;
+const URGENT_EVERY: Duration = Duration::from_millis(10);
 /// The time between later ones.
 const EVERY: Duration = Duration::from_secs(1);
 /// A reply after this says nothing.
@@ -49,7 +52,11 @@ impl Clock {
         let id = self.next_id;
         self.next_id = self.next_id.wrapping_add(1);
         self.open[place(id, OPEN)] = Some((id, now));
-        let every = if id < u64::from(FIRST) { FIRST_EVERY } else { EVERY };
+        let every = match (id, self.taken) {
+            (0..URGENT, 0) => URGENT_EVERY,
+            _ if id < u64::from(FIRST) => FIRST_EVERY,
+            _ => EVERY,
+        };
         self.due = Some(now + every);
         id
     }
@@ -153,17 +160,24 @@ mod tests {
     }
 
     #[test]
-    fn ten_in_the_first_second_and_then_one_each() {
-        let mut clock = Clock::default();
-        let mut sent = Vec::new();
-        for millis in 0..5_000 {
-            let now = Time::from_millis(1_000 + millis);
-            if now >= clock.due() {
-                clock.probe(now);
-                sent.push(millis);
+    fn ten_in_the_first_second_and_then_one_each_but_more_until_one_is_answered() {
+        let probes = |answered: u64| {
+            let (mut clock, mut sent) = (Clock::default(), Vec::new());
+            for millis in 0..5_000 {
+                let now = Time::from_millis(1_000 + millis);
+                if millis == answered {
+                    assert!(clock.reply(now, answered / 10, 5, 5));
+                }
+                if now >= clock.due() {
+                    clock.probe(now);
+                    sent.push(millis);
+                }
             }
-        }
-        assert_eq!(sent, [0, 100, 200, 300, 400, 500, 600, 700, 800, 900, 1000, 2000, 3000, 4000]);
+            sent
+        };
+        assert_eq!(probes(9), [0, 10, 110, 210, 310, 410, 510, 610, 710, 810, 910, 1910, 2910, 3910, 4910]);
+        let in_vain: Vec<u64> = (0..=20).map(|n| n * 10).chain([1_200, 2_200, 3_200, 4_200]).collect();
+        assert_eq!(probes(u64::MAX), in_vain);
     }
 
     #[test]

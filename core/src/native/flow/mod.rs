@@ -11,6 +11,7 @@ mod exercise;
 pub mod feedback;
 pub mod gso;
 pub mod mtu;
+pub mod pace;
 pub mod parity;
 pub mod rate;
 pub mod repair;

@@ -125,6 +125,13 @@ impl Block {
         usize::from(shape.k) - usize::from(self.data) - self.parity.len()
     }
 
+    /// Whether what comes after the highest that arrived is too little.
+    pub(super) fn is_short(&self) -> bool {
+        let Some(shape) = self.shape else { return false };
+        let to_come = usize::from(shape.k) + usize::from(shape.m) - usize::from(self.reached);
+        self.wanted() > to_come
+    }
+
     /// Takes in shard `index`, which belongs here.
     pub(super) fn place(&mut self, index: u16, shard: &[u8], decoder: &mut Decoder) -> Result<Placed, Error> {
         let Some(shape) = self.shape else { return Err(Error::Conflict) };

@@ -17,7 +17,7 @@ mod seal;
 mod shard;
 
 pub use exercise::{exercise_open, exercise_reassemble};
-pub use history::{History, Repair};
+pub use history::{History, Repair, Wish};
 pub use open::{Opened, Opener, media_id};
 pub use packetize::{Layout, Packetizer, Piece, datagram_len};
 pub use reassemble::{Counters, Event, Frame, Gap, Limits, Missing, Order, Pushed, Reassembler};

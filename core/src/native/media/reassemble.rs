@@ -117,6 +117,8 @@ pub struct Gap {
     pub kept: usize,
     /// How many more its known blocks need.
     pub wanted: usize,
+    /// One of them needs more than are to come after the latest shard of it.
+    pub short: bool,
 }
 
 /// Something that a frame lacks.
@@ -215,8 +217,10 @@ impl Slot {
     }
 
     fn gap(&self, frame: u32, overtaken: bool) -> Gap {
-        let wanted = self.blocks.iter().take(self.known).map(Block::wanted).sum();
-        Gap { frame, since: self.since, latest: self.latest, overtaken, kept: self.kept, wanted }
+        let known = self.blocks.iter().take(self.known);
+        let wanted = known.clone().map(Block::wanted).sum();
+        let short = known.clone().any(Block::is_short);
+        Gap { frame, since: self.since, latest: self.latest, overtaken, kept: self.kept, wanted, short }
     }
 }
 

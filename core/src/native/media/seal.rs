@@ -235,7 +235,7 @@ mod tests {
 
     use proptest::prelude::*;
 
-    use super::super::{Flags, History, Packetizer, Piece};
+    use super::super::{Flags, History, Packetizer, Piece, Wish};
     use super::*;
     use crate::native::keys::{Direction, Exported};
 
@@ -319,7 +319,8 @@ mod tests {
                     }
                     1 => {
                         let target = (packetizer.frame().wrapping_sub(1), 0);
-                        history.repair(now, target, [(0, u16::MAX)], size % 5, &mut sealer, &mut out).unwrap();
+                        let wish = Wish { least: size % 11, most: size % 5, ..Wish::default() };
+                        history.repair(now, target, [(0, u16::MAX)], wish, &mut sealer, &mut out).unwrap();
                     }
                     2 => { sealer.append(Kind::Report, now, &[1, 2, 3], &mut out).unwrap(); }
                     3 => sealer.with_left((size % 3) as u32),

@@ -123,6 +123,11 @@ pub struct Nack {
     pub block: u8,
     /// Which.
     pub missing: Missing,
+    /// How often this frame was asked for before; one that is said again with the same
+    /// number asks for nothing more.
+    pub turn: Option<u8>,
+    /// Datagrams that the answer has at least: what is missing is sent by turns until then.
+    pub spread: u8,
 }
 
 impl Report {
@@ -260,7 +265,8 @@ impl Nack {
             None if whole => Missing::Whole,
             None => return Err(Error::Missing { tag: 3 }),
         };
-        Ok(Self { frame, block, missing })
+        let (turn, spread) = (fields.any(5)?, fields.any(6)?.unwrap_or(0));
+        Ok(Self { frame, block, missing, turn, spread })
     }
 
     fn write(&self, fields: &mut Writer<'_>) {
@@ -278,6 +284,8 @@ impl Nack {
                 });
             }
         }
+        fields.optional(5, self.turn);
+        fields.optional(6, (self.spread > 0).then_some(self.spread));
     }
 }
 

@@ -290,9 +290,11 @@ def reports():
     wire = [(tag, struct.pack(">6H", *v) if isinstance(v, list) else v) for tag, v in enumerate(f.values(), 1)]
     add("host", "Feedback", 0x60, f, *wire)
     ranges = [[0, 1], [40, 24], [65534, 1]]
-    add("host", "Nack", 0x61, {"frame": 9, "block": 1, "missing": ranges, "whole": False}, (1, 9), (2, 1),
+    add("host", "Nack", 0x61, {"frame": 9, "block": 1, "missing": ranges, "whole": False, "turn": None, "spread": 0}, (1, 9), (2, 1),
         (3, b"".join(struct.pack(">HH", *r) for r in ranges)))
-    add("host", "Nack", 0x61, {"frame": 9, "block": 0, "missing": [], "whole": True}, (1, 9), (2, 0), (4, 1))
+    add("host", "Nack", 0x61, {"frame": 9, "block": 0, "missing": [], "whole": True, "turn": None, "spread": 0}, (1, 9), (2, 0), (4, 1))
+    add("host", "Nack", 0x61, {"frame": 9, "block": 2, "missing": [[3, 4]], "whole": False, "turn": 2, "spread": 40},
+        (1, 9), (2, 2), (3, struct.pack(">HH", 3, 4)), (5, 2), (6, 40))
     add("host", "KeyFrameWanted", 0x62, {"after": 4294967295}, (1, 4294967295))
     add("host", "Invalidate", 0x63, {"first": 10, "last": 12}, (1, 10), (2, 12))
     add("host", "ClockProbe", 0x64, {"id": 5, "sent": 123456789}, (1, 5), (2, 123456789))
