@@ -3,5 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod host;
+pub mod namespace;
+pub mod relay;
 pub mod stage;
 pub mod usage;
