@@ -66,6 +66,13 @@ impl Wire {
     /// without losing anything.
     pub async fn next(&mut self) -> Result<Heard, End> {
         loop {
+            // Datagrams go first: what moved the pointer was sent before the click that is
+            // meant for where it is, and the stream is often the quicker to be read.
+            tokio::select! {
+                biased;
+                datagram = self.connection.read_datagram() => return heard(datagram),
+                () = std::future::ready(()) => {}
+            }
             if self.outgoing.len() < MOST_WAITING
                 && let Some(message) = self.parse()?
             {
@@ -81,10 +88,7 @@ impl Wire {
                     Ok(None) => return Err(End::Closed(Code::None)),
                     Err(_) => return Err(self.end()),
                 },
-                datagram = self.connection.read_datagram() => return match datagram {
-                    Ok(datagram) => Ok(Heard::Datagram(datagram.to_vec())),
-                    Err(error) => Err(End::of(&error)),
-                },
+                datagram = self.connection.read_datagram() => return heard(datagram),
                 written = self.send.write(&self.outgoing), if !self.outgoing.is_empty() => match written {
                     Ok(count) => drop(self.outgoing.drain(..count)),
                     Err(_) => return Err(self.end()),
@@ -123,6 +127,13 @@ impl Wire {
 
     fn end(&self) -> End {
         self.connection.close_reason().map_or(End::Lost, |error| End::of(&error))
+    }
+}
+
+fn heard<B: AsRef<[u8]>>(datagram: Result<B, ConnectionError>) -> Result<Heard, End> {
+    match datagram {
+        Ok(datagram) => Ok(Heard::Datagram(datagram.as_ref().to_vec())),
+        Err(error) => Err(End::of(&error)),
     }
 }
 
