@@ -117,6 +117,12 @@ impl Host {
         lines.iter().skip(lines.len().saturating_sub(30)).copied().collect::<Vec<_>>().join(" | ")
     }
 
+    /// The UDP port of punktfunk/1.
+    pub fn native_port(&self) -> u16 {
+        // Bases are high enough.
+        u16::try_from(i32::from(self.base) + crate::stage::NATIVE_PORT).unwrap_or_default()
+    }
+
     /// The host's process id.
     pub fn pid(&self) -> u32 {
         self.child.id()

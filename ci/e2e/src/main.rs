@@ -13,6 +13,7 @@ mod drawing;
 mod input;
 mod lifetime;
 mod modes;
+mod native;
 mod network;
 mod pads;
 mod pairing;
@@ -110,8 +111,14 @@ fn exit_code(outcome: Result<bool>) -> ExitCode {
 fn run(args: &Args) -> Result<bool> {
     let wanted = |name: &str| args.only.is_empty() || args.only.iter().any(|part| name.contains(part));
     let long: &[Scenario] = if args.long { storm::LONG } else { &[] };
-    let chosen: Vec<_> =
-        SCENARIOS.iter().copied().flatten().chain(long).filter(|(name, _)| wanted(name)).collect();
+    let chosen: Vec<_> = SCENARIOS
+        .iter()
+        .chain(native::SCENARIOS)
+        .copied()
+        .flatten()
+        .chain(long)
+        .filter(|(name, _)| wanted(name))
+        .collect();
     if args.list {
         chosen.iter().for_each(|(name, _)| println!("{name}"));
         return Ok(true);

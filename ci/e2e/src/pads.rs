@@ -35,10 +35,12 @@ pub const SCENARIOS: &[Scenario] = &[
 
 /// What the kernel would have seen, with the seat and the number of the pad.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Seen {
+pub enum Seen {
+    /// A device.
     Made,
     /// A key or an axis has this value.
     Event(u16, u16, i32),
+    /// It is not there any more.
     Gone,
 }
 
@@ -132,15 +134,15 @@ impl Backend for Maker {
 }
 
 /// The broker, in a thread.
-struct Broker {
-    socket: PathBuf,
+pub struct Broker {
+    pub socket: PathBuf,
     kernel: Shared,
     end: OwnedFd,
     thread: Option<JoinHandle<Result<()>>>,
 }
 
 impl Broker {
-    fn start(world: &World, name: &str) -> Result<Self> {
+    pub fn start(world: &World, name: &str) -> Result<Self> {
         let folder = world.own_program(name)?.1.with_extension("broker");
         fs::create_dir(&folder)?;
         fs::set_permissions(&folder, Permissions::from_mode(0o755))?;
@@ -165,7 +167,7 @@ impl Broker {
     }
 
     /// Waits until something new is this, and forgets what came before; whose it was.
-    fn next(&self, index: u8, wanted: &Seen) -> Result<String> {
+    pub fn next(&self, index: u8, wanted: &Seen) -> Result<String> {
         until(&format!("{wanted:?} of pad {index}"), PICTURE, || {
             let mut kernel = lock(&self.kernel);
             let place = kernel.seen.iter().position(|(_, pad, seen)| (*pad, seen) == (index, wanted))?;
@@ -175,7 +177,7 @@ impl Broker {
     }
 
     /// A game has a pad rumble.
-    fn play(&self, seat: &str, index: u8, strong: u16) -> Result<()> {
+    pub fn play(&self, seat: &str, index: u8, strong: u16) -> Result<()> {
         let mut kernel = lock(&self.kernel);
         let shape = Shape::Rumble { strong, weak: 1 };
         let effect = Effect { id: 0, shape, length: 0, delay: 0 };
@@ -209,7 +211,7 @@ fn hold(player: &Player, pad: u16, buttons: u32, x: i16) {
     player.pad_state(PadState { pad, buttons, left: [x, 0], ..PadState::default() });
 }
 
-fn key(down: bool) -> Seen {
+pub fn key(down: bool) -> Seen {
     Seen::Event(LOWER.0, LOWER.1, down.into())
 }
 

@@ -10,6 +10,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
+use punktfunk_probe::decode::Picture;
 use punktfunk_probe::{Host as Address, Identity, Options, Player};
 
 use crate::host::{Host, Programs};
@@ -36,7 +37,9 @@ const FIRST_BASE: u16 = 40_005;
 const LAST_BASE: u16 = 54_905;
 /// Ports of a host, by their distance from its base.
 const TCP_PORTS: [i32; 3] = [-5, 0, 21];
-const UDP_PORTS: [i32; 3] = [9, 10, 11];
+const UDP_PORTS: [i32; 4] = [9, 10, 11, NATIVE_PORT];
+/// That of punktfunk/1: 9777 when the base is 47989.
+pub const NATIVE_PORT: i32 = 9777 - 47_989;
 
 /// What all scenarios share.
 pub struct World {
@@ -183,7 +186,8 @@ impl Stage {
         Ok(identity)
     }
 
-    fn pair_as(&self, identity: &Identity, name: &str) -> Result<()> {
+    /// Pairs a client.
+    pub fn pair_as(&self, identity: &Identity, name: &str) -> Result<()> {
         let mut owner = self.host.cli_command(&["pair", PIN, "--name", name]);
         let owner = owner.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let paired = self.address.pair(identity, PIN, |_| {});
@@ -223,7 +227,11 @@ impl Stage {
 
     /// Saves what the client sees as `NAME.png`, or `NAME-WHAT.png`.
     pub fn screenshot(&self, player: &Player, what: &str) -> Result<()> {
-        let picture = player.last_picture().context("there is no picture to save")?;
+        self.save(player.last_picture().context("there is no picture to save")?.as_ref(), what)
+    }
+
+    /// The same with any picture.
+    pub fn save(&self, picture: &Picture, what: &str) -> Result<()> {
         let what = if what.is_empty() { String::new() } else { format!("-{what}") };
         picture.save(&self.artefacts.join(format!("{}{what}.png", file_name(&self.name))))
     }
