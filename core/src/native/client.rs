@@ -12,7 +12,8 @@ use super::flow::clock::{Clock, Stages};
 use super::flow::feedback::Collector;
 use super::flow::gso::Lengths;
 use super::flow::pace::Pace;
-use super::flow::repair::{Attempt, Call, Path, Recovery, Turn, Verdict};
+use super::flow::repair::{Attempt, Call, Path, Recovery, Turn};
+use super::flow::todo::Todo;
 use super::keys::{Direction, Traffic};
 use super::media::{Counters, Error, Event, Flags, Frame, Kind, Limits, Missing, Opener, Order};
 use super::media::{Pushed, Reassembler, Sealer, ShardHeader, Side};
@@ -559,40 +560,6 @@ impl Media {
         let begin = out.len();
         self.sealer.append(Kind::Report, now, &self.plain, out).ok()?;
         Some(out.len() - begin)
-    }
-}
-
-/// What a look at the frames in progress comes to.
-#[derive(Debug)]
-struct Todo {
-    asked: [(u32, Turn); FRAMES + 1],
-    count: usize,
-    next: Option<Time>,
-}
-
-impl Default for Todo {
-    fn default() -> Self {
-        Self { asked: [(0, Turn::default()); FRAMES + 1], count: 0, next: None }
-    }
-}
-
-impl Todo {
-    fn wait(&mut self, until: Time) {
-        self.next = Some(self.next.map_or(until, |next| next.min(until)));
-    }
-
-    /// Notes what to do about `frame`; true when it is to be given up.
-    fn takes(&mut self, frame: u32, verdict: Verdict) -> bool {
-        match verdict {
-            Verdict::Wait(until) => self.wait(until),
-            Verdict::Ask(turn, until) => {
-                self.asked[self.count] = (frame, turn);
-                self.count += 1;
-                self.wait(until);
-            }
-            Verdict::GiveUp => return true,
-        }
-        false
     }
 }
 

@@ -15,6 +15,7 @@ pub mod pace;
 pub mod parity;
 pub mod rate;
 pub mod repair;
+pub mod todo;
 
 use std::time::Duration;
 
