@@ -33,6 +33,10 @@ const GROWING: Duration = Duration::from_millis(8);
 const STANDING: Duration = Duration::from_millis(25);
 /// Loss above what belongs to the path: a share of datagrams.
 const LOSSY: f64 = 0.02;
+/// Datagrams lost together, as radio loses them; and how far above its usual share (in
+/// standard deviations of bursts that long) loss must be to mean anything.
+const BURST: f64 = 4.0;
+const UNLIKELY: f64 = 2.5;
 /// A decoder this many frames behind, for so many reports, is too slow.
 const BEHIND: u64 = 4;
 const REPORTS: u32 = 3;
@@ -94,6 +98,8 @@ pub struct Rate {
     /// Share lost, smoothed, and what of it belongs to the path.
     loss: f64,
     path_loss: f64,
+    /// Datagrams that `loss` was counted over.
+    counted: f64,
     delay: Duration,
     path_delay: Duration,
     growing: u32,
@@ -126,6 +132,7 @@ impl Rate {
             limiter: if agreed <= START { Limiter::Agreed } else { Limiter::StartUp },
             loss: 0.0,
             path_loss: 0.0,
+            counted: 0.0,
             delay: Duration::ZERO,
             path_delay: Duration::ZERO,
             growing: 0,
@@ -200,7 +207,7 @@ impl Rate {
         let delivered = sample.bytes.saturating_mul(8_000_000) / super::to_micros(sample.interval).max(1);
         let limiter = if delay > STANDING || self.growing >= REPORTS && delay > GROWING {
             Limiter::Delay
-        } else if self.excess_loss() > LOSSY {
+        } else if self.excess_loss() > self.evidence() {
             Limiter::Loss
         } else if self.behind >= REPORTS {
             Limiter::Decoder
@@ -222,6 +229,7 @@ impl Rate {
             // A report of few datagrams says little.
             let weight = (elapsed / 0.3).min(1.0) * (total as f64 / 20.0).min(1.0);
             self.loss += (lost - self.loss) * weight;
+            self.counted += total as f64 - self.counted * weight;
             let part = self.loss - self.path_loss;
             self.path_loss += part * (elapsed / if part < 0.0 { 1.0 } else { 5.0 }).min(1.0);
         }
@@ -235,6 +243,12 @@ impl Rate {
     /// Loss beyond what belongs to the path.
     fn excess_loss(&self) -> f64 {
         self.loss - self.path_loss * 1.5
+    }
+
+    /// How much more loss than the path's own says something: a few datagrams that
+    /// happened to be lost together do not.
+    fn evidence(&self) -> f64 {
+        LOSSY.max(UNLIKELY * (self.loss * BURST / self.counted.max(1.0)).sqrt())
     }
 
     /// A while after a cut: what it did not make better belongs to the path.
@@ -258,7 +272,8 @@ impl Rate {
         let bps = match limiter {
             Limiter::Delay if self.delay > STANDING * 4 => used / 100 * 75,
             Limiter::Delay => used / 100 * 88,
-            Limiter::Loss => used / 100 * 95,
+            // A stream that used little of its rate did not cause the loss by it.
+            Limiter::Loss => used.max(self.bps / 10 * 9) / 100 * 95,
             _ => self.bps / 100 * 85,
         };
         self.ceiling = Some((self.bps.min(used * 21 / 20), now));
@@ -407,6 +422,58 @@ mod tests {
             path.play(&mut rate, 15);
             let rates = path.play(&mut rate, 10);
             assert!(rates.iter().all(|&bps| bps >= 15 * MBIT), "{loss}: {:?}", rates.iter().min());
+        }
+    }
+
+    /// What a source that uses half of its rate has lost in bursts of about four, one
+    /// report after the other.
+    fn lost_by_chance(seed: u64, share: f64, received: u64) -> impl FnMut() -> u64 {
+        let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+        let mut random = move || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let mut lossy = false;
+        move || {
+            let next = |lossy: bool, dice: f64| {
+                if lossy { dice >= 0.25 } else { dice < share / (1.0 - share) / 4.0 }
+            };
+            (0..received)
+                .filter(|_| {
+                    lossy = next(lossy, random());
+                    lossy
+                })
+                .count() as u64
+        }
+    }
+
+    #[test]
+    fn chance_losses_do_not_take_the_rate_of_a_quiet_stream_away() {
+        for seed in 1..=60 {
+            let mut rate = Rate::new(20 * MBIT);
+            let mut now = Time(0);
+            let all = 40;
+            let mut lost = lost_by_chance(seed, 0.05, all);
+            let mut least = u64::MAX;
+            for number in 1..=20 * 60 {
+                now = now + INTERVAL;
+                rate.sent(now);
+                let lost = lost();
+                let bytes = (all - lost) * 800;
+                let sample = Sample {
+                    number,
+                    received: all - lost,
+                    lost,
+                    bytes,
+                    interval: INTERVAL,
+                    ..Sample::default()
+                };
+                rate.report(now, &sample);
+                least = least.min(rate.bps());
+            }
+            assert!(least >= 8 * MBIT, "seed {seed}: {least}");
         }
     }
 
