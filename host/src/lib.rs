@@ -5,13 +5,16 @@
 #![deny(unsafe_code)]
 
 pub mod abilities;
+pub mod api;
 pub mod audio;
 pub mod cli;
 pub mod config;
 pub mod diagnose;
 pub mod display;
+pub mod doctor;
 pub mod encode;
 pub mod input;
+pub mod library;
 pub mod log;
 pub mod platform;
 pub mod send;
