@@ -11,6 +11,7 @@ mod check;
 mod e2e;
 mod fuzz;
 mod layers;
+mod licences;
 mod packages;
 mod program;
 mod serve;
@@ -48,6 +49,8 @@ enum Command {
     Layers,
     /// Only the end-to-end scenarios, with real processes
     E2e(e2e::Options),
+    /// Write host/licences.json: what the programs and the console are made of
+    Licences(licences::Options),
     /// Run the benchmarks; writes target/bench.json and docs/benchmarks.md
     Bench(bench::Options),
     /// Fuzz the parsers of foreign bytes, 30 seconds each
@@ -77,6 +80,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check => check::run(),
         Command::Layers => layers::run(),
         Command::E2e(options) => e2e::run(&options),
+        Command::Licences(options) => licences::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Vm(options) => vm::run(&options),
