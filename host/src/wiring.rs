@@ -26,7 +26,7 @@ pub fn assemble(context: &Context) -> anyhow::Result<(Arc<dyn Supervisor>, Optio
         tracing::warn!(settings = ?config.test, "TEST SETTINGS ARE ON: this host is made to stream badly");
     }
     let settings = Settings {
-        apps: config.apps.clone(),
+        apps: Arc::new(config.apps.clone()),
         rules: Rules {
             max: config.sessions.max,
             shared: config.sessions.shared,

@@ -167,7 +167,7 @@ fn seat_program() -> Option<PathBuf> {
 fn settings(program: PathBuf, runtime_dir: PathBuf) -> Settings {
     let config = Config::default();
     Settings {
-        apps: config.apps,
+        apps: Arc::new(config.apps),
         rules: Rules { max: 1, shared: false, keep: None },
         seat: SeatSettings { program, runtime_dir, owner: "allocations".into(), keyboard: config.keyboard },
         stream: StreamSettings {

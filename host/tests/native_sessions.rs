@@ -98,7 +98,7 @@ impl Host {
         std::fs::create_dir_all(&runtime).expect("a directory");
         let config = Config::default();
         let settings = Settings {
-            apps: config.apps,
+            apps: Arc::new(config.apps),
             rules: Rules { max: 4, shared: false, keep: None },
             seat: SeatSettings {
                 program,

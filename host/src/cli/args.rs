@@ -226,6 +226,8 @@ pub enum SessionsAction {
 pub enum AppsAction {
     /// Show them all
     List,
+    /// Look anew at what Steam, Heroic, Lutris, Flatpak and the desktop have installed
+    Scan,
 }
 
 /// Which host of this machine, for every command.

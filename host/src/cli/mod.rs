@@ -94,7 +94,13 @@ fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
             crate::abilities::child(mask)?;
             Ok(0)
         }
-        Command::Apps { action: _, json, places } => offline::list_apps(&start::as_owner(&places)?, json),
+        Command::Apps { action, json, places } => {
+            let start = start::as_owner(&places)?;
+            match action.unwrap_or(args::AppsAction::List) {
+                args::AppsAction::List => offline::list_apps(&start, json),
+                args::AppsAction::Scan => offline::scan_apps(&start, json),
+            }
+        }
     }
 }
 

@@ -4,7 +4,8 @@ use anyhow::{Context as _, bail};
 
 use super::print;
 use super::start::Start;
-use crate::serve::owner::{Answer, AppInfo, ClientInfo, Owner, OwnerError, Request};
+use crate::serve::owner::{Answer, AppInfo, ClientInfo, Owner, OwnerError, Request, ScanInfo};
+use crate::session::Catalogue as _;
 use crate::store::{Client, Protocol, Store, find, parse_access};
 
 /// Asks the running host; `None` when there is none.
@@ -110,17 +111,35 @@ pub(super) fn list_apps(start: &Start, json: bool) -> anyhow::Result<u8> {
     let apps: Vec<AppInfo> = match ask(start, &Request::Apps)? {
         Some(Answer::Apps { apps }) => apps,
         Some(other) => bail!("unexpected answer {other:?}"),
-        None => {
-            let list = start.config.apps.iter();
-            list.map(|app| AppInfo { id: app.id, name: app.name.clone(), running: false }).collect()
-        }
+        None => start.config.apps.programs().iter().map(|app| AppInfo::of(app, &[])).collect(),
     };
     if json {
         print::json(&apps)?;
     } else {
         for app in &apps {
             let running = if app.running { "  (running)" } else { "" };
-            println!("{:>10}  {}{running}", app.id, app.name);
+            let hidden = if app.hidden { "  (hidden)" } else { "" };
+            println!("{:>10}  {:8}  {}{running}{hidden}", app.id, app.source, app.name);
+        }
+    }
+    Ok(0)
+}
+
+/// Looks anew at what is installed: the running host does, else this process.
+pub(super) fn scan_apps(start: &Start, json: bool) -> anyhow::Result<u8> {
+    let scanned = match ask(start, &Request::ScanApps)? {
+        Some(Answer::Scanned { scanned }) => scanned,
+        Some(other) => bail!("unexpected answer {other:?}"),
+        None => ScanInfo::from(start.config.apps.scan()),
+    };
+    if json {
+        print::json(&scanned)?;
+    } else {
+        for (source, count) in &scanned.by_source {
+            println!("{source:8}  {count}");
+        }
+        for problem in &scanned.problems {
+            println!("could not be read: {problem}");
         }
     }
     Ok(0)

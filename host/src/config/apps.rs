@@ -11,7 +11,7 @@ pub const DESKTOP_ID: u32 = 1;
 /// Id of the built-in test card.
 pub const TEST_CARD_ID: u32 = 2;
 /// Ids below are kept for built-in applications.
-const FIRST_OWN_ID: u32 = 1000;
+pub const FIRST_OWN_ID: u32 = 1000;
 
 /// One application of the list that clients show.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -135,7 +135,7 @@ impl Apps {
 
 /// The id of a name: 31 bits of its hash, above the built-in ones. Stable for ever,
 /// or clients lose their box art and shortcuts.
-fn id_for_name(name: &str) -> u32 {
+pub fn id_for_name(name: &str) -> u32 {
     let hash = punktfunk_core::crypto::sha256(&[name.as_bytes()]);
     let bits = u32::from_be_bytes([hash[0], hash[1], hash[2], hash[3]]) >> 1;
     if bits < FIRST_OWN_ID { bits + FIRST_OWN_ID } else { bits }

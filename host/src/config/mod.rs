@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-pub use apps::{App, AppKind, Apps, DESKTOP_ID, TEST_CARD_ID};
+pub use apps::{App, AppKind, Apps, DESKTOP_ID, FIRST_OWN_ID, TEST_CARD_ID, id_for_name};
 pub use keyboard::{Keyboard, layout_for_locale};
 pub use native::Native;
 pub use ports::Ports;

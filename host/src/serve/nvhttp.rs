@@ -28,7 +28,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::Shared;
 use super::listen::{Ends, serve_all};
-use crate::session::{ClientId, LaunchError, LaunchRequest, Mode, Pending};
+use crate::session::{Art, ClientId, LaunchError, LaunchRequest, Mode, Pending};
 use crate::store::Client;
 
 /// From the first byte of a request to the end of its head, and for the handshake.
@@ -37,6 +37,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_HEAD: usize = 32 * 1024;
 /// What a resume that names no picture gets.
 const PLAIN_MODE: Mode = Mode { width: 1280, height: 720, fps: 60 };
+/// Pictures that every client of the field can show.
+const SHOWN: [&str; 2] = ["image/png", "image/jpeg"];
 
 /// Serves the HTTP port.
 pub(super) async fn serve_http(shared: Arc<Shared>, listener: TcpListener, stop: watch::Receiver<bool>) {
@@ -132,11 +134,27 @@ async fn answer(State(connection): State<Arc<Connection>>, method: Method, uri: 
     if method != Method::GET {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
+    if let Some(art) = connection.art(&uri).await {
+        return ([(header::CONTENT_TYPE, art.media_type)], art.bytes).into_response();
+    }
     let document = connection.document(&uri).await;
     ([(header::CONTENT_TYPE, "application/xml; charset=utf-8")], document).into_response()
 }
 
 impl Connection {
+    /// The picture that a paired client asks for, if there is one it can show (sheet,
+    /// section 2.6). Every other request, and its errors, is a document.
+    async fn art(&self, uri: &Uri) -> Option<Art> {
+        if Verb::from_path(uri.path()) != Some(Verb::AppAsset) {
+            return None;
+        }
+        self.shared.store.client(self.client?)?;
+        let query = Query::parse(uri.query().unwrap_or_default()).ok()?;
+        let app: u32 = query.value("appid")?.parse().ok()?;
+        let art = self.shared.supervise(move |supervisor| supervisor.art(app)).await.flatten();
+        art.filter(|art| SHOWN.contains(&art.media_type))
+    }
+
     async fn document(&self, uri: &Uri) -> String {
         let Some(verb) = Verb::from_path(uri.path()) else {
             return http::error(404, "this host does not know that request");
@@ -180,9 +198,9 @@ impl Connection {
             }
             Verb::Pair => super::desk::pair_challenge(query),
             Verb::AppList => {
-                let apps = self.shared.config.apps.iter();
+                let apps = self.shared.supervisor.programs().into_iter().filter(|app| !app.hidden);
                 let list: Vec<_> =
-                    apps.map(|app| http::App { id: app.id, title: app.name.clone(), hdr: false }).collect();
+                    apps.map(|app| http::App { id: app.id, title: app.title, hdr: false }).collect();
                 http::applist(&list)
             }
             Verb::Launch | Verb::Resume => self.launch(client, verb, query).await,
@@ -208,11 +226,10 @@ impl Connection {
             Some(app) => app,
             None => self.shared.supervisor.running_app(client.id).unwrap_or(0),
         };
-        let mode = args.mode.map_or(PLAIN_MODE, |mode| Mode {
-            width: mode.width,
-            height: mode.height,
-            fps: mode.fps,
-        });
+        let mode = match args.mode {
+            Some(mode) => Mode { width: mode.width, height: mode.height, fps: mode.fps },
+            None => self.plain_mode(app),
+        };
         let request = LaunchRequest {
             client: client.id,
             client_name: client.name.clone(),
@@ -247,6 +264,13 @@ impl Connection {
             }
             None => http::error(500, "the host failed; its log says why"),
         }
+    }
+
+    /// What a client gets that names no picture: what the application prefers.
+    fn plain_mode(&self, app: u32) -> Mode {
+        let programs = self.shared.supervisor.programs();
+        let program = programs.into_iter().find(|program| program.id == app);
+        program.map_or(PLAIN_MODE, |program| program.prefer.mode())
     }
 
     fn session_url(&self, pending: &Pending) -> SessionUrl {

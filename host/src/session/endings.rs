@@ -129,6 +129,7 @@ impl Shared {
         if let Some(running) = running {
             running.quit();
         }
+        self.settings.apps.undo(place.resume.0);
         let (_, waiting) = self.table().remove(place.id);
         self.forget(waiting);
         platform::give_back_memory();

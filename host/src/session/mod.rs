@@ -7,6 +7,7 @@
 //! channel and delivers what it hears. `serve::native` starts sessions in one step and
 //! delivers what comes in on the native port.
 
+mod catalogue;
 mod config;
 mod encoding;
 mod endings;
@@ -39,6 +40,7 @@ use punktfunk_core::native::wire::control::{Reconfigure, Reconfigured};
 use punktfunk_core::native::wire::datagram::Sound;
 use punktfunk_net::Route;
 
+pub use catalogue::{Art, Catalogue, Occasion, Prefer, Program, Scanned, SeatKey};
 pub use keys::KeyLedger;
 pub use mender::Fault;
 pub use native::{NativeLink, NativeRequest, NativeStarted};
@@ -83,6 +85,27 @@ pub trait Supervisor: Send + Sync {
 
     /// Ends the application on this seat, and its session: the owner wants it.
     fn end(&self, _seat: u64) {}
+
+    /// What can be started, hidden ones too, in the owner's order. Never blocks for long.
+    fn programs(&self) -> Vec<Program> {
+        Vec::new()
+    }
+
+    /// The picture of an application. Reads a file.
+    fn art(&self, _app: u32) -> Option<Art> {
+        None
+    }
+
+    /// Looks anew at what is installed. Reads many files.
+    fn scan(&self) -> Scanned {
+        Scanned::default()
+    }
+
+    /// Starts an application for `client`, which will find it running: the owner wants it.
+    /// Gives the seat's number.
+    fn start(&self, _client: ClientId, _name: &str, app: u32) -> Result<u64, LaunchError> {
+        Err(LaunchError::UnknownApp(app))
+    }
 
     /// Launches that wait for RTSP, newest first. Expired ones are not listed. Never
     /// blocks.

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use punktfunk_core::gamestream::sdp::{ColorSpace, Layout};
+use punktfunk_core::gamestream::sdp::{Codec, ColorSpace, Layout};
 use punktfunk_core::native::media::media_id;
 use punktfunk_core::native::wire::control::{Reconfigure, Reconfigured, SoundLayout};
 use punktfunk_core::native::wire::{self, Access};
@@ -20,7 +20,7 @@ use super::sound;
 use super::stream::Wanted;
 use super::supervisor::{Shared, lock};
 use super::table::Place;
-use super::{ClientId, LaunchError, Mode, NativeRequest, NativeStarted, Reason, SessionId};
+use super::{ClientId, LaunchError, Mode, NativeRequest, NativeStarted, Program, Reason, SessionId};
 use crate::audio::Microphone;
 use crate::encode::Encoder;
 
@@ -34,12 +34,13 @@ impl Shared {
                 "the owner of this host does not let this device watch".into(),
             ));
         }
-        let config = self.settle(&request)?;
         if let Some(place) = self.place_of(&request)? {
             let _one = lock(&place.operation);
             if !self.still(&place, request.client) {
                 return Err(LaunchError::NothingToResume);
             }
+            let program = self.settings.apps.program(place.app);
+            let config = self.settle(&request, program.and_then(|program| program.prefer.codec))?;
             let running = self.take_over(&place, request.client)?;
             return self.attach_native(&place, &running, request, config, true);
         }
@@ -50,20 +51,24 @@ impl Shared {
             let why = "the owner of this host does not let this device start anything";
             return Err(LaunchError::NotAllowed(why.into()));
         }
-        let apps = &self.settings.apps;
         let app = match request.hello.app {
-            Some(id) => apps.by_id(id).ok_or(LaunchError::UnknownApp(id))?,
-            None => apps.iter().next().ok_or(LaunchError::UnknownApp(0))?,
+            Some(id) => self.program(id)?,
+            None => self.first_program()?,
         };
-        let place = self.reserve(request.client, app)?;
+        let config = self.settle(&request, app.prefer.codec)?;
+        let place = self.reserve(request.client, &app)?;
         let _one = lock(&place.operation);
         let guest = Guest {
             client: request.client,
             name: &request.client_name,
             mode: config.mode,
-            channels: config.sound.channels.max(2),
+            // Who wants no sound leaves open what the application has.
+            channels: match config.sound.channels {
+                0 => app.prefer.channels.unwrap_or(2),
+                wanted => wanted.max(2),
+            },
         };
-        let started = self.start_app(&place, app, &guest);
+        let started = self.start_app(&place, &app, &guest);
         let started =
             started.and_then(|running| self.attach_native(&place, &running, request, config, false));
         if started.is_err() {
@@ -90,11 +95,19 @@ impl Shared {
         self.table().seat(place.id).is_some_and(|seat| seat.client == client)
     }
 
-    /// Chooses among what the client can take.
-    fn settle(&self, request: &NativeRequest) -> Result<Config, LaunchError> {
+    /// What a client starts that names nothing: the first it sees.
+    fn first_program(&self) -> Result<Program, LaunchError> {
+        let programs = self.settings.apps.programs();
+        programs.into_iter().find(|program| !program.hidden).ok_or(LaunchError::UnknownApp(0))
+    }
+
+    /// Chooses among what the client can take: the codec that the application prefers when
+    /// the client offers it, else the client's first that there is.
+    fn settle(&self, request: &NativeRequest, prefer: Option<Codec>) -> Result<Config, LaunchError> {
         let modes = self.settings.stream.codec_modes.load(Ordering::Relaxed);
         let hello = &request.hello;
-        let kind = hello.codecs.iter().map(|&codec| Kind::from(codec)).find(|kind| kind.is_in(modes));
+        let offered = || hello.codecs.iter().map(|&codec| Kind::from(codec)).filter(|kind| kind.is_in(modes));
+        let kind = offered().find(|kind| Some(kind.codec) == prefer).or_else(|| offered().next());
         let kind = kind.ok_or_else(|| {
             let why = "this host has no encoder for any codec of this device: allow it H.264";
             LaunchError::Unsupported(why.into())

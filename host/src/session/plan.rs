@@ -134,7 +134,9 @@ pub struct SeatInfo {
     pub id: u64,
     /// Whose it is.
     pub client: ClientId,
-    /// Title of the application.
+    /// The application, by its id.
+    pub app: u32,
+    /// Its title.
     pub title: String,
     /// Since it was asked for.
     pub age: Duration,

@@ -21,8 +21,8 @@ use super::messages::{Ended, OnPanic};
 use super::plan::Guest;
 use super::slots::Latest;
 use super::stream::Stream;
-use super::{ClientId, LaunchError, Mode, SessionId, Voice};
-use crate::config::{App, AppKind, Keyboard};
+use super::{ClientId, LaunchError, Mode, Program, SessionId, Voice};
+use crate::config::{AppKind, Keyboard};
 use crate::display::{Record, Seat, SeatEvent, SeatEvents, SeatSpec, new_directory};
 use crate::input::Pads;
 
@@ -79,7 +79,7 @@ impl Running {
     /// Starts a seat at the client's mode and the application on it.
     pub fn start(
         settings: &SeatSettings,
-        app: &App,
+        app: &Program,
         guest: &Guest<'_>,
         around: Surroundings,
     ) -> Result<Self, LaunchError> {
@@ -88,7 +88,7 @@ impl Running {
         };
         let directory = new_directory(&settings.runtime_dir).map_err(|error| failed("the screen", &error))?;
         let mut record =
-            Record::new(&settings.owner, &guest.client.0, guest.name, (app.id, &app.name), around.resume.0);
+            Record::new(&settings.owner, &guest.client.0, guest.name, (app.id, &app.title), around.resume.0);
         let spec = SeatSpec {
             program: settings.program.clone(),
             name: guest.name.to_owned(),
@@ -116,7 +116,11 @@ impl Running {
             seat.quit();
             remove(&directory);
             // What the seat says names the application already.
-            if error.starts_with(&app.name) { LaunchError::Failed(error) } else { failed(&app.name, &error) }
+            if error.starts_with(&app.title) {
+                LaunchError::Failed(error)
+            } else {
+                failed(&app.title, &error)
+            }
         })
     }
 
@@ -329,7 +333,7 @@ fn keymap(keyboard: &Keyboard) -> ipc::Keymap {
     }
 }
 
-fn to_seat(app: &App) -> ipc::App {
+fn to_seat(app: &Program) -> ipc::App {
     let (kind, env) = match &app.kind {
         AppKind::Desktop { session } => {
             (ipc::AppKind::Desktop, vec![("PUNKTFUNK_DESKTOP_SESSION".to_owned(), session.clone())])
@@ -340,7 +344,8 @@ fn to_seat(app: &App) -> ipc::App {
             (ipc::AppKind::Command(argv.clone()), env.collect())
         }
     };
-    ipc::App { kind, name: app.name.clone(), env, cwd: None }
+    let cwd = app.dir.as_ref().map(|dir| dir.to_string_lossy().into_owned());
+    ipc::App { kind, name: app.title.clone(), env, cwd }
 }
 
 fn capture(events: SeatEvents, relay: &Relay, seat: u64, ended: &Sender<Ended>) {

@@ -31,10 +31,10 @@ use super::sound;
 use super::stream::{Stream, StreamSettings, Wanted};
 use super::table::{Occupied, PENDING_TIMEOUT, Place, Rules, Table, Waiting};
 use super::{
-    ClientId, ControlEvent, LaunchError, LaunchRequest, NativeRequest, NativeStarted, OpenControl, Pending,
-    Reason, SeatInfo, SessionId, Supervisor, Voice, endings,
+    Art, Catalogue, ClientId, ControlEvent, LaunchError, LaunchRequest, NativeRequest, NativeStarted,
+    Occasion, OpenControl, Pending, Program, Reason, Scanned, SeatInfo, SessionId, Supervisor, Voice,
+    endings,
 };
-use crate::config::{App, Apps};
 use crate::display::{self, Record};
 use crate::platform::Inhibitor;
 use crate::send::MediaPorts;
@@ -42,8 +42,8 @@ use crate::send::MediaPorts;
 /// Everything the owner settles about sessions.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The application list.
-    pub apps: Apps,
+    /// The application list, as it is at any time.
+    pub apps: Arc<dyn Catalogue>,
     /// How many, whose, how long.
     pub rules: Rules,
     /// How seats are made.
@@ -95,7 +95,10 @@ impl Sessions {
             ended,
         });
         let seat = &shared.settings.seat;
-        for (directory, record) in display::find(&seat.runtime_dir, &seat.owner) {
+        let found: Vec<_> = display::find(&seat.runtime_dir, &seat.owner).into_iter().collect();
+        let still: Vec<_> = found.iter().map(|(_, record)| record.session).collect();
+        shared.settings.apps.recover(&still);
+        for (directory, record) in found {
             find_again(&shared, directory, record)?;
         }
         let watched = Arc::downgrade(&shared);
@@ -174,7 +177,11 @@ fn find_again(shared: &Arc<Shared>, directory: PathBuf, record: Record) -> std::
                 seat.unwatched = Instant::now();
                 tracing::info!(client = name, app = title, "found running from before");
             }
-            (None, _) => drop(table.remove(place.id)),
+            (None, _) => {
+                drop(table.remove(place.id));
+                drop(table);
+                finder.settings.apps.undo(place.resume.0);
+            }
             (Some(_), None) => {}
         }
     })?;
@@ -228,22 +235,31 @@ impl Shared {
     }
 
     /// Takes a place for an application, once the client's last one is gone.
-    pub fn reserve(&self, client: ClientId, app: &App) -> Result<Arc<Place>, LaunchError> {
+    pub fn reserve(&self, client: ClientId, app: &Program) -> Result<Arc<Place>, LaunchError> {
         // Its last application may be on its way out: the new one follows.
         while let Some(ending) = { self.table().ending(client) } {
             drop(lock(&ending.operation));
         }
         let resume = wire::SessionId(random()?);
-        self.table().reserve(self.settings.rules, client, (app.id, &app.name), resume)
+        self.table().reserve(self.settings.rules, client, (app.id, &app.title), resume)
     }
 
-    /// Starts an application on its seat. Only under its `operation`.
+    /// The application with this id, if clients may start it.
+    pub fn program(&self, id: u32) -> Result<Program, LaunchError> {
+        let program = self.settings.apps.program(id).filter(|program| !program.hidden);
+        program.ok_or(LaunchError::UnknownApp(id))
+    }
+
+    /// Starts an application on its seat. Only under its `operation`; after an error the
+    /// seat must be ended, which undoes what was prepared.
     pub fn start_app(
         &self,
         place: &Place,
-        app: &App,
+        app: &Program,
         guest: &Guest<'_>,
     ) -> Result<Arc<Running>, LaunchError> {
+        let occasion = Occasion { seat: place.resume.0, client_name: guest.name, mode: guest.mode };
+        self.settings.apps.prepare(app, &occasion).map_err(LaunchError::Failed)?;
         let running = Running::start(&self.settings.seat, app, guest, self.surroundings(place))?;
         let running = Arc::new(running);
         if let Some(seat) = self.table().seat(place.id) {
@@ -324,11 +340,11 @@ impl Shared {
 impl Supervisor for Sessions {
     fn launch(&self, request: LaunchRequest) -> Result<Pending, LaunchError> {
         let shared = &self.shared;
-        let app = shared.settings.apps.by_id(request.app).ok_or(LaunchError::UnknownApp(request.app))?;
-        let place = shared.reserve(request.client, app)?;
+        let app = shared.program(request.app)?;
+        let place = shared.reserve(request.client, &app)?;
         let _one = lock(&place.operation);
         let started = keys::claim(&*shared.ledger, &request.key)
-            .and_then(|()| shared.start_app(&place, app, &Guest::from(&request)))
+            .and_then(|()| shared.start_app(&place, &app, &Guest::from(&request)))
             .and_then(|_| shared.wait_for_rtsp(&place, request));
         if started.is_err() {
             shared.end_seat(&place, "it could not be started", Reason::Quit);
@@ -396,6 +412,7 @@ impl Supervisor for Sessions {
         let info = |seat: &Occupied| SeatInfo {
             id: seat.place.id,
             client: seat.client,
+            app: seat.place.app,
             title: seat.place.title.clone(),
             age: seat.place.since.elapsed(),
             stream: seat.stream.as_ref().map(Stream::info),
@@ -410,6 +427,35 @@ impl Supervisor for Sessions {
         let _one = lock(&place.operation);
         // It may have ended meanwhile, which is as well.
         shared.end_seat(&place, "the owner ended it", Reason::Quit);
+    }
+
+    fn programs(&self) -> Vec<Program> {
+        self.shared.settings.apps.programs()
+    }
+
+    fn art(&self, app: u32) -> Option<Art> {
+        self.shared.settings.apps.art(app)
+    }
+
+    fn scan(&self) -> Scanned {
+        self.shared.settings.apps.scan()
+    }
+
+    fn start(&self, client: ClientId, name: &str, app: u32) -> Result<u64, LaunchError> {
+        let shared = &self.shared;
+        let app = shared.settings.apps.program(app).ok_or(LaunchError::UnknownApp(app))?;
+        let place = shared.reserve(client, &app)?;
+        let _one = lock(&place.operation);
+        let channels = app.prefer.channels.unwrap_or(2);
+        let guest = Guest { client, name, mode: app.prefer.mode(), channels };
+        let started = shared.start_app(&place, &app, &guest);
+        if started.is_err() {
+            shared.end_seat(&place, "it could not be started", Reason::Quit);
+        } else if let Some(seat) = shared.table().seat(place.id) {
+            // Its client was not there when it started: it has as long as after a stream.
+            seat.was_streamed = true;
+        }
+        started.map(|_| place.id)
     }
 
     fn pending(&self) -> Vec<Pending> {

@@ -246,7 +246,10 @@ fn failed(path: &Path) -> impl FnOnce(platform::WriteError) -> StoreError {
 /// Reads a file of the state: `None` when there is none. The version is looked at
 /// before anything else, so that a newer file is recognised whatever else it holds.
 /// `known` is the newest format.
-fn read_versioned<T: serde::de::DeserializeOwned>(path: &Path, known: u32) -> Result<Option<T>, StoreError> {
+pub fn read_versioned<T: serde::de::DeserializeOwned>(
+    path: &Path,
+    known: u32,
+) -> Result<Option<T>, StoreError> {
     let text = match std::fs::read(path) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
@@ -267,7 +270,8 @@ fn read_versioned<T: serde::de::DeserializeOwned>(path: &Path, known: u32) -> Re
     }
 }
 
-fn write_versioned<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), StoreError> {
+/// Replaces a file of the state as a whole. `value` holds its format as `version`.
+pub fn write_versioned<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), StoreError> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| StoreError::Io {
         what: "writing",
         path: path.to_owned(),

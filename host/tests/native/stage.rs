@@ -20,8 +20,8 @@ use punktfunk_host::config::{Config, Native, Ports};
 use punktfunk_host::serve::owner::{Answer, Owner, Request, socket_path};
 use punktfunk_host::serve::{self, Context, Options, Running};
 use punktfunk_host::session::{
-    ClientId, ControlEvent, LaunchError, LaunchRequest, NativeRequest, NativeStarted, OpenControl, Pending,
-    Reason, SessionId, Supervisor, Voice,
+    Catalogue as _, ClientId, ControlEvent, LaunchError, LaunchRequest, NativeRequest, NativeStarted,
+    OpenControl, Pending, Program, Reason, SessionId, Supervisor, Voice,
 };
 use punktfunk_host::store::{PLAY, Store};
 use punktfunk_net::{Route, bind_udp_to};
@@ -86,6 +86,10 @@ impl Supervisor for Fake {
 
     fn running_apps(&self) -> Vec<u32> {
         Vec::new()
+    }
+
+    fn programs(&self) -> Vec<Program> {
+        Config::default().apps.programs()
     }
 
     fn pending(&self) -> Vec<Pending> {

@@ -10,8 +10,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use punktfunk_core::gamestream::sdp::StreamConfig;
+use punktfunk_host::config::Config;
 use punktfunk_host::session::{
-    ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, SessionId, Supervisor,
+    Catalogue as _, ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, Program,
+    SessionId, Supervisor,
 };
 
 /// A directory that is removed with what is in it.
@@ -125,6 +127,10 @@ impl Supervisor for Fake {
 
     fn running_apps(&self) -> Vec<u32> {
         self.running.lock().unwrap().values().copied().collect()
+    }
+
+    fn programs(&self) -> Vec<Program> {
+        Config::default().apps.programs()
     }
 
     fn pending(&self) -> Vec<Pending> {

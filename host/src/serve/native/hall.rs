@@ -181,8 +181,8 @@ impl Guest<'_> {
     /// The applications, and which of them runs for this client.
     pub(super) fn list_apps(&mut self, client: ClientId) {
         let shared = &self.house.shared;
-        let entry = |app: &crate::config::App| AppEntry { id: app.id, title: app.name.clone() };
-        let apps = shared.config.apps.iter().map(entry).collect();
+        let shown = shared.supervisor.programs().into_iter().filter(|app| !app.hidden);
+        let apps = shown.map(|app| AppEntry { id: app.id, title: app.title }).collect();
         let running = shared.supervisor.running_app(client);
         self.wire.say(&Control::Apps(Apps { apps, running }));
     }

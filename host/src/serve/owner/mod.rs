@@ -28,7 +28,7 @@ use crate::session::ClientId;
 use crate::store::{self, Protocol, StoreError};
 
 pub use client::{Owner, OwnerError};
-pub use protocol::{Answer, AppInfo, Attempt, ClientInfo, Request, SessionInfo, StreamInfo};
+pub use protocol::{Answer, AppInfo, Attempt, ClientInfo, Request, ScanInfo, SessionInfo, StreamInfo};
 
 /// Longest request line, bytes.
 const MAX_LINE: u64 = 4096;
@@ -157,12 +157,16 @@ async fn answer(shared: &Arc<Shared>, request: Request) -> Answer {
         },
         Request::Apps => {
             let running = shared.supervisor.running_apps();
-            let info = |app: &crate::config::App| AppInfo {
-                id: app.id,
-                name: app.name.clone(),
-                running: running.contains(&app.id),
-            };
-            Answer::Apps { apps: shared.config.apps.iter().map(info).collect() }
+            let programs = shared.supervisor.programs();
+            let info = |app| AppInfo::of(app, &running);
+            Answer::Apps { apps: programs.iter().map(info).collect() }
+        }
+        Request::ScanApps => {
+            let scanned = shared.supervise(|supervisor| supervisor.scan()).await;
+            scanned.map_or_else(
+                || Answer::Error { message: "the host failed; its log says why".to_owned() },
+                |scanned| Answer::Scanned { scanned: ScanInfo::from(scanned) },
+            )
         }
     }
 }

@@ -1,8 +1,11 @@
 //! What is said on the owner's socket: one JSON object a line, a request and its
 //! answer in turn.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
+use crate::session::{Program, Scanned};
 use crate::store::{Protocol, access_text};
 
 /// What the owner asks of a running host.
@@ -61,6 +64,8 @@ pub enum Request {
     },
     /// The applications.
     Apps,
+    /// Look anew at what is installed.
+    ScanApps,
     /// Who plays what.
     Sessions,
     /// End an application and whatever shows it.
@@ -115,6 +120,11 @@ pub enum Answer {
     Apps {
         /// In the order clients show them.
         apps: Vec<AppInfo>,
+    },
+    /// To [`Request::ScanApps`].
+    Scanned {
+        /// What was found.
+        scanned: ScanInfo,
     },
     /// To [`Request::Sessions`].
     Sessions {
@@ -188,6 +198,41 @@ pub struct AppInfo {
     pub name: String,
     /// It runs now.
     pub running: bool,
+    /// Where it was found, in one word; a host of before says nothing.
+    #[serde(default)]
+    pub source: String,
+    /// No client sees it.
+    #[serde(default)]
+    pub hidden: bool,
+}
+
+impl AppInfo {
+    /// One of the list, while these run.
+    pub fn of(program: &Program, running: &[u32]) -> Self {
+        Self {
+            id: program.id,
+            name: program.title.clone(),
+            running: running.contains(&program.id),
+            source: program.source.to_owned(),
+            hidden: program.hidden,
+        }
+    }
+}
+
+/// What looking at what is installed found.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ScanInfo {
+    /// How many applications, by source.
+    pub by_source: BTreeMap<String, usize>,
+    /// What could not be read.
+    pub problems: Vec<String>,
+}
+
+impl From<Scanned> for ScanInfo {
+    fn from(scanned: Scanned) -> Self {
+        let by_source = scanned.by_source.into_iter().map(|(source, count)| (source.to_owned(), count));
+        Self { by_source: by_source.collect(), problems: scanned.problems }
+    }
 }
 
 /// An application that runs for a client.
