@@ -8,7 +8,7 @@ use std::path::Path;
 
 use punktfunk_core::native::wire::Access;
 use punktfunk_host::session::{ClientId, KeyLedger as _};
-use punktfunk_host::store::{Client, PLAY, Protocol, Store, StoreError, UsedKeys, find};
+use punktfunk_host::store::{Client, PLAY, Protocol, Renamed, Store, StoreError, UsedKeys, find};
 use support::Dir;
 
 fn mode(path: &Path) -> u32 {
@@ -127,6 +127,24 @@ fn native_clients_know_the_host_by_a_key_of_its_own() {
     assert!(!format!("{:?}", again.native_identity()).contains("PRIVATE"));
     let other = Store::open(&dir.path().join("other")).unwrap();
     assert_ne!(other.native_identity().hash(), first.native_identity().hash());
+}
+
+#[test]
+fn names_stay_unique_when_the_owner_changes_them() {
+    let dir = Dir::new();
+    let store = Store::open(dir.path()).unwrap();
+    let tv = store.pair(b"certificate of the tv", "tv").unwrap();
+    store.pair(b"certificate of the phone", "phone").unwrap();
+    assert_eq!(store.rename(tv.id, "phone").unwrap(), Renamed::Taken);
+    assert_eq!(store.rename(ClientId([0; 32]), "phone").unwrap(), Renamed::Unknown);
+    let renamed = Client { name: "living room".into(), ..tv.clone() };
+    assert_eq!(store.rename(tv.id, "living room").unwrap(), Renamed::Done(renamed.clone()));
+    assert_eq!(
+        store.rename(tv.id, "living room").unwrap(),
+        Renamed::Done(renamed.clone()),
+        "it keeps its own"
+    );
+    assert_eq!(Store::open(dir.path()).unwrap().client(tv.id), Some(renamed));
 }
 
 #[test]

@@ -142,6 +142,6 @@ fn serve(
     }
     let context = start.context(gamestream)?;
     let (supervisor, control) = factory(&context)?;
-    crate::serve::run(context, supervisor, control)?;
+    crate::serve::run(context, supervisor, control, None)?;
     Ok(0)
 }

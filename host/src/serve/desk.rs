@@ -19,7 +19,8 @@ use punktfunk_core::time::Time;
 use tokio::sync::{oneshot, watch};
 
 use super::ServeError;
-use super::owner::Attempt;
+use super::front::{Attempt, FrontError};
+use super::notice::{Notice, Notices};
 use crate::store::{Client, Store};
 
 /// How often an owner who waits for the outcome looks for attempts that timed out.
@@ -32,6 +33,7 @@ pub(super) struct Desk {
     state: Mutex<State>,
     /// Counts new attempts, for owners who wait for one.
     arrivals: watch::Sender<u64>,
+    notices: Notices,
 }
 
 struct State {
@@ -53,7 +55,7 @@ struct Visitor {
 }
 
 impl Desk {
-    pub(super) fn new(store: Arc<Store>) -> Result<Self, ServeError> {
+    pub(super) fn new(store: Arc<Store>, notices: Notices) -> Result<Self, ServeError> {
         let identity = store.identity();
         let identity = Identity::new(identity.certificate_pem(), identity.key_pkcs8())?;
         let machine = pairing::Host::new(identity, Box::new(random));
@@ -62,6 +64,7 @@ impl Desk {
             clock: Instant::now(),
             state: Mutex::new(State { machine, visitors: BTreeMap::new() }),
             arrivals: watch::Sender::new(0),
+            notices,
         })
     }
 
@@ -91,7 +94,7 @@ impl Desk {
             let reply = state.machine.handle(now, peer, request);
             // The attempt that just succeeded is answered below, with the stored client.
             let keep = matches!(reply, Ok(Reply::Paired { .. })).then_some(named).flatten();
-            state.sweep(keep);
+            self.sweep(&mut state, keep);
             (reply?, named)
         };
         match reply {
@@ -119,6 +122,7 @@ impl Desk {
         self.state().visitors.insert(id, visitor);
         let mut guard = Held { desk: self, id, done: false };
         self.arrivals.send_modify(|count| *count += 1);
+        self.notices.tell(Notice::Pairing);
         // A sender that is dropped means the attempt ended: it cannot be waited for.
         match tokio::time::timeout(PIN_TIMEOUT, pin).await {
             Ok(Ok(document)) => {
@@ -137,6 +141,8 @@ impl Desk {
         let outcome = match stored {
             Ok(Ok(client)) => {
                 tracing::info!(client = %client.id, name = client.name, "client paired");
+                self.notices.tell(Notice::Devices);
+                self.notices.tell(Notice::Pairing);
                 Ok(client)
             }
             Ok(Err(error)) => Err(error.to_string()),
@@ -163,7 +169,7 @@ impl Desk {
         let Some(id) = state.find(unique_id, peer) else { return };
         if state.visitors.get(&id).is_some_and(|visitor| visitor.held.is_none()) {
             state.machine.abandon(id);
-            state.sweep(None);
+            self.sweep(&mut state, None);
         }
     }
 
@@ -172,7 +178,7 @@ impl Desk {
         let Some(unique_id) = query.value("uniqueid") else { return };
         let mut state = self.state();
         state.machine.unpair(peer, unique_id);
-        state.sweep(None);
+        self.sweep(&mut state, None);
     }
 
     /// The attempts that wait for a PIN, oldest first; with `wait`, at least one.
@@ -195,37 +201,38 @@ impl Desk {
             .filter_map(|pending| {
                 let visitor = state.visitors.get(&pending.id)?;
                 Some(Attempt {
-                    attempt: pending.id.0,
-                    address: pending.peer.to_string(),
+                    id: pending.id.0,
+                    address: pending.peer,
                     fingerprint: visitor.fingerprint.clone(),
-                    waiting: pending.age.as_secs(),
+                    waiting: pending.age,
                 })
             })
             .collect()
     }
 
-    /// Continues an attempt with the owner's PIN and waits for its outcome. The
-    /// error is for the owner to read.
-    pub(super) async fn enter_pin(&self, attempt: u64, pin: &str, name: &str) -> Result<Client, String> {
+    /// Continues an attempt with the owner's PIN and waits for its outcome.
+    pub(super) async fn enter_pin(&self, attempt: u64, pin: &str, name: &str) -> Result<Client, FrontError> {
         let id = AttemptId(attempt);
-        let pin = Pin::parse(pin).map_err(|error| error.to_string())?;
+        let pin = Pin::parse(pin).map_err(|error| FrontError::invalid("pin", error))?;
+        let unknown = |error: Error| FrontError::NotFound(error.to_string());
         let (sender, mut outcome) = oneshot::channel();
         {
             let now = self.now();
             let mut state = self.state();
             let State { machine, visitors } = &mut *state;
-            let visitor = visitors.get_mut(&id).ok_or_else(|| Error::UnknownAttempt.to_string())?;
-            let document = machine.enter_pin(id, pin, now).map_err(|error| error.to_string())?;
+            let visitor = visitors.get_mut(&id).ok_or_else(|| unknown(Error::UnknownAttempt))?;
+            let document = machine.enter_pin(id, pin, now).map_err(unknown)?;
             visitor.name = name.to_owned();
             visitor.owner = Some(sender);
             if let Some(held) = visitor.held.take() {
                 let _ = held.send(document);
             }
         }
+        self.notices.tell(Notice::Pairing);
         loop {
             match tokio::time::timeout(LOOK_AGAIN, &mut outcome).await {
-                Ok(Ok(outcome)) => return outcome,
-                Ok(Err(_)) => return Err(FAILED.to_owned()),
+                Ok(Ok(outcome)) => return outcome.map_err(FrontError::Failed),
+                Ok(Err(_)) => return Err(FrontError::WrongPin(FAILED.to_owned())),
                 Err(_) => {
                     let now = self.now();
                     let mut state = self.state();
@@ -233,9 +240,32 @@ impl Desk {
                     if !over.is_empty() {
                         tracing::info!(attempts = over.len(), "pairing was not finished in time");
                     }
-                    state.sweep(None);
+                    self.sweep(&mut state, None);
                 }
             }
+        }
+    }
+
+    /// Sends away a client that waits for its PIN.
+    pub(super) fn refuse(&self, attempt: u64) -> Result<(), FrontError> {
+        let id = AttemptId(attempt);
+        let mut state = self.state();
+        if !state.visitors.contains_key(&id) {
+            return Err(FrontError::NotFound(Error::UnknownAttempt.to_string()));
+        }
+        state.machine.abandon(id);
+        self.sweep(&mut state, None);
+        Ok(())
+    }
+
+    /// Tells both sides of the attempts that ended, except `keep`.
+    fn sweep(&self, state: &mut State, keep: Option<AttemptId>) {
+        let State { machine, visitors } = state;
+        let before = visitors.len();
+        // Dropping the senders is what tells them.
+        visitors.retain(|id, _| keep == Some(*id) || machine.is_running(*id));
+        if visitors.len() != before {
+            self.notices.tell(Notice::Pairing);
         }
     }
 
@@ -257,13 +287,6 @@ impl State {
         let mut all = self.visitors.iter();
         all.find(|(_, visitor)| visitor.unique_id == unique_id && visitor.peer == peer).map(|(id, _)| *id)
     }
-
-    /// Tells both sides of the attempts that ended, except `keep`.
-    fn sweep(&mut self, keep: Option<AttemptId>) {
-        let Self { machine, visitors } = self;
-        // Dropping the senders is what tells them.
-        visitors.retain(|id, _| keep == Some(*id) || machine.is_running(*id));
-    }
 }
 
 /// Ends an attempt when its held request goes away before the PIN came.
@@ -278,7 +301,7 @@ impl Drop for Held<'_> {
         if !self.done {
             let mut state = self.desk.state();
             state.machine.abandon(self.id);
-            state.sweep(None);
+            self.desk.sweep(&mut state, None);
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 
 use super::Shared;
+use super::notice::Notice;
 use crate::session::ClientId;
 
 /// At the latest then the clock of the wall is looked at again: it may have been set.
@@ -37,6 +38,7 @@ async fn see_to_expired(shared: &Arc<Shared>, over: &mut BTreeSet<ClientId>) {
             tracing::info!(client = client.name, "its time is over");
             // Connections first: ending programs may take a while.
             let _ = shared.changed.send(id);
+            shared.notices.tell(Notice::Devices);
             shared.supervise(move |supervisor| supervisor.revoke(id)).await;
         }
     }

@@ -7,9 +7,11 @@
 pub mod control;
 mod desk;
 mod expiry;
+pub mod front;
 mod listen;
 mod mdns;
 mod native;
+pub mod notice;
 mod nvhttp;
 pub mod owner;
 mod rtsp;
@@ -27,6 +29,9 @@ use tokio::task::JoinSet;
 use crate::config::Config;
 use crate::session::{ClientId, Supervisor};
 use crate::store::Store;
+
+pub use front::{Front, FrontError};
+pub use notice::Notice;
 
 /// How long tasks may take to end before they are dropped.
 const STOP_PATIENCE: Duration = Duration::from_secs(3);
@@ -48,6 +53,10 @@ pub struct Context {
 /// what ends it when dropped.
 pub type ControlHook = Box<dyn FnOnce(&Context, Arc<dyn Supervisor>) -> io::Result<Box<dyn Send>> + Send>;
 
+/// Starts what the owner talks to, inside the runtime, and returns what ends it when
+/// dropped, which is before anything else of the host ends.
+pub type FrontHook = Box<dyn FnOnce(&Context, Front) -> Result<Box<dyn Send>, ServeError> + Send>;
+
 /// What else to start with a host.
 #[derive(Default)]
 pub struct Options {
@@ -55,6 +64,8 @@ pub struct Options {
     pub announce: bool,
     /// The control channel.
     pub control: Option<ControlHook>,
+    /// What the owner talks to, besides the owner's socket.
+    pub front: Option<FrontHook>,
 }
 
 /// Why a host could not start.
@@ -100,6 +111,12 @@ struct Shared {
     desk: desk::Desk,
     windows: native::Windows,
     handshakes: rtsp::Handshakes,
+    /// Which native clients are connected.
+    crowd: Arc<native::Crowd>,
+    /// Which others would like to be.
+    door: native::Door,
+    /// Tells the owner's shells what to look at again.
+    notices: notice::Notices,
     /// Tells connections to look into the store: this client is no longer trusted, or may
     /// do something else than before.
     changed: broadcast::Sender<ClientId>,
@@ -123,6 +140,8 @@ pub struct Running {
     tasks: JoinSet<()>,
     announcement: Option<mdns::Announcement>,
     control: Option<Box<dyn Send>>,
+    front: Front,
+    owners: Option<Box<dyn Send>>,
 }
 
 /// Binds all ports and starts to serve. Must be called inside a runtime.
@@ -144,15 +163,22 @@ pub fn start(
         })?),
         None => None,
     };
+    let notices = notice::Notices::new();
+    supervisor.watch(Arc::new(notices.clone()));
     let shared = Arc::new(Shared {
         config: context.config.clone(),
         store: context.store.clone(),
         supervisor,
-        desk: desk::Desk::new(context.store.clone())?,
-        windows: native::Windows::new(context.store.clone()),
+        desk: desk::Desk::new(context.store.clone(), notices.clone())?,
+        windows: native::Windows::new(context.store.clone(), notices.clone()),
         handshakes: rtsp::Handshakes::default(),
+        crowd: Arc::new(native::Crowd::new(notices.clone())),
+        door: native::Door::new(notices.clone()),
+        notices,
         changed: broadcast::Sender::new(16),
     });
+    let front = Front::new(shared.clone());
+    let owners = options.front.map(|hook| hook(context, front.clone())).transpose()?;
     let stop = watch::Sender::new(false);
     let mut tasks = JoinSet::new();
     if let Some(gamestream) = gamestream {
@@ -160,9 +186,9 @@ pub fn start(
     }
     tasks.spawn(native.serve(shared.clone(), stop.subscribe()));
     tasks.spawn(expiry::watch(shared.clone(), stop.subscribe()));
-    tasks.spawn(socket.serve(shared, stop.subscribe()));
+    tasks.spawn(socket.serve(front.clone(), stop.subscribe()));
     let announcement = if options.announce { mdns::announce(context) } else { None };
-    Ok(Running { stop, tasks, announcement, control })
+    Ok(Running { stop, tasks, announcement, control, front, owners })
 }
 
 /// The TCP ports of GameStream.
@@ -198,8 +224,14 @@ impl GameStream {
 }
 
 impl Running {
+    /// What the owner can see and do.
+    pub fn front(&self) -> &Front {
+        &self.front
+    }
+
     /// Ends everything: no connection and no announcement is left.
     pub async fn stop(mut self) {
+        drop(self.owners.take());
         self.stop.send_replace(true);
         let announcement = self.announcement.take();
         let goodbye = tokio::task::spawn_blocking(move || drop(announcement));
@@ -217,6 +249,7 @@ pub fn run(
     context: Context,
     supervisor: Arc<dyn Supervisor>,
     control: Option<ControlHook>,
+    front: Option<FrontHook>,
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -225,7 +258,7 @@ pub fn run(
         .build()?;
     runtime.block_on(async {
         let ended = crate::platform::end_requested();
-        let running = start(&context, supervisor, Options { announce: true, control })?;
+        let running = start(&context, supervisor, Options { announce: true, control, front })?;
         greet(&context);
         ended.await?;
         tracing::info!("stopping");

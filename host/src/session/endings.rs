@@ -122,6 +122,7 @@ impl Shared {
             (seat.is_ending, seat.is_ready) = (true, false);
             (seat.take_stream(), seat.running.take())
         };
+        self.changed();
         if let Some(stream) = stream {
             stream.say_goodbye(reason);
             self.finish(stream, why);
@@ -132,6 +133,7 @@ impl Shared {
         self.settings.apps.undo(place.resume.0);
         let (_, waiting) = self.table().remove(place.id);
         self.forget(waiting);
+        self.changed();
         platform::give_back_memory();
     }
 
@@ -159,5 +161,6 @@ impl Shared {
     pub fn finish(&self, stream: Stream, why: &str) {
         stream.stop(why);
         self.keep_awake();
+        self.changed();
     }
 }

@@ -30,6 +30,7 @@ mod supervisor;
 mod table;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use punktfunk_core::gamestream::control::{FecStatus, HdrMetadata};
 use punktfunk_core::gamestream::http::codec_mode;
@@ -82,6 +83,9 @@ pub trait Supervisor: Send + Sync {
     fn seats(&self) -> Vec<SeatInfo> {
         Vec::new()
     }
+
+    /// Tells `watcher` of changes from now on. The first one counts.
+    fn watch(&self, _watcher: Arc<dyn Watcher>) {}
 
     /// Ends the application on this seat, and its session: the owner wants it.
     fn end(&self, _seat: u64) {}
@@ -150,6 +154,12 @@ pub trait Supervisor: Send + Sync {
     /// What the client of a session may do from now on. Without [`Access::VIEW`] the
     /// session ends with [`Reason::Revoked`]. Never blocks.
     fn set_access(&self, _id: SessionId, _access: Access) {}
+}
+
+/// Hears what happens to the sessions. Called from any thread; must not block.
+pub trait Watcher: Send + Sync {
+    /// [`Supervisor::seats`] says something else now.
+    fn changed(&self);
 }
 
 /// The session of a control connection.

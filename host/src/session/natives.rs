@@ -174,7 +174,7 @@ impl Shared {
             (stream.config().clone(), stream.epoch(), Arc::clone(running))
         };
         let refused = |why: LaunchError| answer(epoch, &old, why.to_string());
-        let new = match self.changed(&old, wish) {
+        let new = match self.as_wished(&old, wish) {
             Ok(new) => new,
             Err(why) => return Ok(refused(why)),
         };
@@ -208,10 +208,11 @@ impl Shared {
             // What the screen gave meanwhile had another size, or was for the encoder before.
             running.show_again();
         }
+        self.changed();
         Ok(answer)
     }
 
-    fn changed(&self, old: &Config, wish: &Reconfigure) -> Result<Config, LaunchError> {
+    fn as_wished(&self, old: &Config, wish: &Reconfigure) -> Result<Config, LaunchError> {
         let kind = wish.codec.map_or(old.kind, Kind::from);
         kind.supported(self.settings.stream.codec_modes.load(Ordering::Relaxed))?;
         let mode = mode_of(wish.mode(to_wire(old.mode)));

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Sender, channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use punktfunk_core::gamestream::sdp::StreamConfig;
@@ -33,7 +33,7 @@ use super::table::{Occupied, PENDING_TIMEOUT, Place, Rules, Table, Waiting};
 use super::{
     Art, Catalogue, ClientId, ControlEvent, LaunchError, LaunchRequest, NativeRequest, NativeStarted,
     Occasion, OpenControl, Pending, Program, Reason, Scanned, SeatInfo, SessionId, Supervisor, Voice,
-    endings,
+    Watcher, endings,
 };
 use crate::display::{self, Record};
 use crate::platform::Inhibitor;
@@ -68,6 +68,7 @@ pub(super) struct Shared {
     table: Mutex<Table>,
     /// Held while anything streams.
     awake: Mutex<Option<Inhibitor>>,
+    watcher: OnceLock<Arc<dyn Watcher>>,
     pub ended: Sender<Ended>,
 }
 
@@ -92,6 +93,7 @@ impl Sessions {
             ledger,
             table: Mutex::default(),
             awake: Mutex::default(),
+            watcher: OnceLock::new(),
             ended,
         });
         let seat = &shared.settings.seat;
@@ -184,6 +186,7 @@ fn find_again(shared: &Arc<Shared>, directory: PathBuf, record: Record) -> std::
             }
             (Some(_), None) => {}
         }
+        finder.changed();
     })?;
     let _ = held.recv();
     Ok(())
@@ -192,6 +195,13 @@ fn find_again(shared: &Arc<Shared>, directory: PathBuf, record: Record) -> std::
 impl Shared {
     pub fn table(&self) -> MutexGuard<'_, Table> {
         lock(&self.table)
+    }
+
+    /// What [`Supervisor::seats`] says is different now.
+    pub fn changed(&self) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher.changed();
+        }
     }
 
     fn surroundings(&self, place: &Place) -> Surroundings {
@@ -241,7 +251,9 @@ impl Shared {
             drop(lock(&ending.operation));
         }
         let resume = wire::SessionId(random()?);
-        self.table().reserve(self.settings.rules, client, (app.id, &app.title), resume)
+        let reserved = self.table().reserve(self.settings.rules, client, (app.id, &app.title), resume);
+        self.changed();
+        reserved
     }
 
     /// The application with this id, if clients may start it.
@@ -267,6 +279,7 @@ impl Shared {
             seat.is_ready = true;
             seat.unwatched = Instant::now();
         }
+        self.changed();
         Ok(running)
     }
 
@@ -290,6 +303,7 @@ impl Shared {
             running.hide();
             self.finish(stream, "the client came back");
         }
+        self.changed();
         Ok(running)
     }
 
@@ -308,6 +322,7 @@ impl Shared {
             seat.stream = Some(stream);
         }
         self.keep_awake();
+        self.changed();
         Ok(())
     }
 
@@ -418,6 +433,11 @@ impl Supervisor for Sessions {
             stream: seat.stream.as_ref().map(Stream::info),
         };
         seats.map(info).collect()
+    }
+
+    fn watch(&self, watcher: Arc<dyn Watcher>) {
+        // The first one stays.
+        let _ = self.shared.watcher.set(watcher);
     }
 
     fn end(&self, seat: u64) {

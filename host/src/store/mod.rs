@@ -44,6 +44,17 @@ pub struct Store {
     lock: Mutex<Option<File>>,
 }
 
+/// What came of [`Store::rename`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Renamed {
+    /// It is called that now.
+    Done(Client),
+    /// Another client is.
+    Taken,
+    /// It is not paired.
+    Unknown,
+}
+
 /// Why the state cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -186,6 +197,21 @@ impl Store {
     /// when it is not paired.
     pub fn set_expiry(&self, id: ClientId, expires: Option<u64>) -> Result<Option<Client>, StoreError> {
         self.change(id, |client| client.expires = expires)
+    }
+
+    /// Calls a client something else, unless another has that name.
+    pub fn rename(&self, id: ClientId, name: &str) -> Result<Renamed, StoreError> {
+        let mut list = self.list();
+        if list.iter().any(|client| client.id != id && client.name == name) {
+            return Ok(Renamed::Taken);
+        }
+        let mut changed = list.clone();
+        let Some(client) = changed.iter_mut().find(|client| client.id == id) else {
+            return Ok(Renamed::Unknown);
+        };
+        client.name = name.to_owned();
+        let client = client.clone();
+        self.replace(&mut list, changed).map(|()| Renamed::Done(client))
     }
 
     /// Notes that a client is here, once a minute at most.

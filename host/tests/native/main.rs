@@ -1,6 +1,7 @@
 //! The native port, as a client sees it: sessions are played by a fake.
 
 mod bad;
+mod front;
 mod pairing;
 mod session;
 mod stage;

@@ -18,7 +18,7 @@ use punktfunk_core::native::wire::datagram::Sound;
 use punktfunk_core::native::wire::{self, Access, Code, Codec, Mode, VERSION};
 use punktfunk_host::config::{Config, Native, Ports};
 use punktfunk_host::serve::owner::{Answer, Owner, Request, socket_path};
-use punktfunk_host::serve::{self, Context, Options, Running};
+use punktfunk_host::serve::{self, Context, Front, Options, Running};
 use punktfunk_host::session::{
     Catalogue as _, ClientId, ControlEvent, LaunchError, LaunchRequest, NativeRequest, NativeStarted,
     OpenControl, Pending, Program, Reason, SessionId, Supervisor, Voice,
@@ -276,6 +276,11 @@ impl Stage {
         let host = self.store.native_identity().hash();
         let connection = soon(endpoint.connect(address, Some(host))).await?;
         Ok((endpoint, connection))
+    }
+
+    /// What the owner can see and do.
+    pub fn front(&self) -> Front {
+        self.running.as_ref().expect("it runs").front().clone()
     }
 
     /// The port that GameStream would have.

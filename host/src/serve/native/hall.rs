@@ -13,6 +13,7 @@ use tokio::sync::{broadcast, watch};
 
 use super::wire::{End, Heard, Wire, close};
 use super::{Crowd, House, Place, pairing, random, stay, voice};
+use crate::serve::notice::Notice;
 use crate::session::{ClientId, LaunchError, NativeLink, NativeRequest, NativeStarted};
 use crate::store::{Client, PLAY};
 
@@ -57,7 +58,7 @@ pub(super) async fn attend(house: &House, accepted: Accepted, mut stop: watch::R
         None => Standing::Stranger { _ticket: ticket },
         Some(client) => {
             drop(ticket);
-            match Crowd::enter(&house.crowd, id) {
+            match Crowd::enter(&house.shared.crowd, id) {
                 Some(place) => Standing::Paired { client, _place: place },
                 None => return close(&connection, Code::Busy, "this client has too many connections"),
             }
@@ -110,8 +111,15 @@ impl Guest<'_> {
                 (Control::Goodbye(_), _) => return Ok(None),
                 (Control::PairStart(start), _) if !tried => {
                     tried = true;
+                    let name = start.name.clone();
                     let paired = pairing::pair(self.house, &mut self.wire, self.id, start).await;
-                    let client = paired.map_err(|(code, text)| refusal(code, text))?;
+                    let client = paired.map_err(|(code, text)| {
+                        // Nobody let it in, but somebody may.
+                        if code == Code::PairingClosed && matches!(standing, Standing::Stranger { .. }) {
+                            self.knock(&name);
+                        }
+                        refusal(code, text)
+                    })?;
                     standing = self.paired(client)?;
                 }
                 (Control::Hello(hello), Standing::Paired { .. }) => {
@@ -131,7 +139,10 @@ impl Guest<'_> {
                     self.quit(&client).await;
                     self.list_apps(client.id);
                 }
-                (_, Standing::Stranger { .. }) => return Err(not_paired()),
+                (_, Standing::Stranger { .. }) => {
+                    self.knock("");
+                    return Err(not_paired());
+                }
                 (_, Standing::Paired { .. }) => {
                     return Err(refusal(Code::BadMessage, "that is not said before there is a session"));
                 }
@@ -147,15 +158,21 @@ impl Guest<'_> {
     }
 
     fn paired(&self, client: Client) -> Result<Standing, Refusal> {
-        let place = Crowd::enter(&self.house.crowd, self.id);
+        let place = Crowd::enter(&self.house.shared.crowd, self.id);
         let place = place.ok_or_else(|| refusal(Code::Busy, "this client has too many connections"))?;
         Ok(Standing::Paired { client, _place: place })
+    }
+
+    /// The owner may look who would like to be let in.
+    fn knock(&self, name: &str) {
+        self.house.shared.door.knock(self.id, name, self.route.to.ip());
     }
 
     /// Pairs a stranger that says Hello, if the owner switched that on.
     async fn first_use(&self, hello: &Hello) -> Result<Client, Refusal> {
         let shared = &self.house.shared;
         if !shared.config.native.trust_on_first_use {
+            self.knock(&hello.name);
             return Err(not_paired());
         }
         if !shared.windows.charge(self.route.to.ip()) {
@@ -172,6 +189,7 @@ impl Guest<'_> {
         match stored {
             Ok(Ok(client)) => {
                 tracing::warn!(client = %client.id, name = client.name, "trusted on first use");
+                shared.notices.tell(Notice::Devices);
                 Ok(client)
             }
             _ => Err(refusal(Code::Failed, "the host could not store the pairing; its log says why")),

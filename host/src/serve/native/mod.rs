@@ -6,6 +6,7 @@
 //! [`stay`] then carries on until it ends.
 
 mod hall;
+mod knocks;
 mod pairing;
 mod pairing_window;
 mod stay;
@@ -15,9 +16,9 @@ mod wire;
 
 use std::collections::HashMap;
 use std::io;
-use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
 
 use punktfunk_core::native::wire::Code;
 use punktfunk_net::{Transport, bind_udp, bind_udp_to};
@@ -25,11 +26,15 @@ use punktfunk_quic::{Arrival, Endpoint, Identity, MediaSink, Peer};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use self::knocks::Knocks;
+use super::notice::{Notice, Notices};
 use super::{Context, ServeError, Shared};
 use crate::session::{ClientId, Supervisor};
 
+pub use knocks::Knock;
 pub(super) use pairing_window::{OPEN_FOR, WindowId};
-pub(super) use windows::{Terms, Windows};
+pub use windows::Terms;
+pub(super) use windows::{Opened, Windows};
 
 /// Connections of one paired client (section 10).
 const MOST_PER_CLIENT: usize = 16;
@@ -45,7 +50,6 @@ pub(super) struct Port {
 struct House {
     shared: Arc<Shared>,
     transport: Arc<dyn Transport>,
-    crowd: Arc<Crowd>,
 }
 
 impl Port {
@@ -81,7 +85,7 @@ impl Port {
     /// Serves clients until `stop`, then tells them.
     pub async fn serve(self, shared: Arc<Shared>, mut stop: watch::Receiver<bool>) {
         let transport: Arc<dyn Transport> = self.endpoint.transport();
-        let house = Arc::new(House { shared, transport, crowd: Arc::default() });
+        let house = Arc::new(House { shared, transport });
         let mut guests = JoinSet::new();
         loop {
             tokio::select! {
@@ -121,9 +125,54 @@ impl MediaSink for Media {
     }
 }
 
+/// The door that strangers knock at.
+pub(super) struct Door {
+    knocks: Mutex<Knocks>,
+    notices: Notices,
+}
+
+impl Door {
+    pub(super) fn new(notices: Notices) -> Self {
+        Self { knocks: Mutex::default(), notices }
+    }
+
+    /// Somebody who is not paired tried to connect.
+    fn knock(&self, id: ClientId, name: &str, address: IpAddr) {
+        if self.knocks().knock(SystemTime::now(), id, name, address) {
+            self.notices.tell(Notice::Pairing);
+        }
+    }
+
+    /// Who did of late, oldest first.
+    pub(super) fn list(&self) -> Vec<Knock> {
+        self.knocks().list(SystemTime::now())
+    }
+
+    /// Takes one off the list.
+    pub(super) fn take(&self, id: ClientId) -> Option<Knock> {
+        let taken = self.knocks().take(SystemTime::now(), id);
+        self.notices.tell(Notice::Pairing);
+        taken
+    }
+
+    /// Takes one off the list, for a day. False when it is not there.
+    pub(super) fn refuse(&self, id: ClientId) -> bool {
+        let found = self.knocks().refuse(SystemTime::now(), id);
+        self.notices.tell(Notice::Pairing);
+        found
+    }
+
+    fn knocks(&self) -> MutexGuard<'_, Knocks> {
+        // No step leaves anything that a later one could not make sense of.
+        self.knocks.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// How many connections each client has.
-#[derive(Default)]
-struct Crowd(Mutex<HashMap<ClientId, usize>>);
+pub(super) struct Crowd {
+    here: Mutex<HashMap<ClientId, usize>>,
+    notices: Notices,
+}
 
 /// The right of a client to one of them; given back on drop.
 struct Place {
@@ -132,24 +181,37 @@ struct Place {
 }
 
 impl Crowd {
+    pub(super) fn new(notices: Notices) -> Self {
+        Self { here: Mutex::default(), notices }
+    }
+
+    /// Whether this client has a connection.
+    pub(super) fn is_here(&self, client: ClientId) -> bool {
+        self.here.lock().unwrap_or_else(PoisonError::into_inner).contains_key(&client)
+    }
+
     fn enter(crowd: &Arc<Self>, client: ClientId) -> Option<Place> {
-        let mut here = crowd.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut here = crowd.here.lock().unwrap_or_else(PoisonError::into_inner);
         let own = here.entry(client).or_default();
         if *own >= MOST_PER_CLIENT {
             return None;
         }
         *own += 1;
+        if *own == 1 {
+            crowd.notices.tell(Notice::Devices);
+        }
         Some(Place { crowd: crowd.clone(), client })
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut here = self.crowd.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut here = self.crowd.here.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = here.get_mut(&self.client) {
             *own -= 1;
             if *own == 0 {
                 here.remove(&self.client);
+                self.crowd.notices.tell(Notice::Devices);
             }
         }
     }
@@ -167,14 +229,20 @@ mod tests {
 
     #[test]
     fn a_client_has_sixteen_connections_and_others_have_theirs() {
-        let crowd = Arc::new(Crowd::default());
+        let notices = Notices::new();
+        let mut heard = notices.listen();
+        let crowd = Arc::new(Crowd::new(notices));
         let (one, other) = (ClientId([1; 32]), ClientId([2; 32]));
         let mut places: Vec<_> = (0..MOST_PER_CLIENT).map(|_| Crowd::enter(&crowd, one).unwrap()).collect();
         assert!(Crowd::enter(&crowd, one).is_none());
         assert!(Crowd::enter(&crowd, other).is_some());
         places.pop();
         assert!(Crowd::enter(&crowd, one).is_some());
+        assert!(crowd.is_here(one) && !crowd.is_here(other));
         places.clear();
-        assert!(crowd.0.lock().unwrap().is_empty());
+        assert!(crowd.here.lock().unwrap().is_empty());
+        // One came, the other came and went, the first went.
+        let told = std::iter::from_fn(|| heard.try_recv().ok()).count();
+        assert_eq!(told, 4);
     }
 }

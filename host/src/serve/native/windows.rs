@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use punktfunk_core::native::pairing::host::Offer;
 use punktfunk_core::native::pairing::{Pin, Secret};
@@ -14,6 +14,7 @@ use tokio::sync::oneshot;
 
 use super::pairing_window::{NotPaired, OPEN_FOR, Policy, Refusal, WindowId};
 use super::random;
+use crate::serve::notice::{Notice, Notices};
 use crate::session::ClientId;
 use crate::store::{Client, Store};
 
@@ -22,7 +23,7 @@ const LOOK_AGAIN: Duration = Duration::from_millis(500);
 
 /// What the owner settled about the client that pairs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::serve) struct Terms {
+pub struct Terms {
     /// Its name; what it calls itself when there is none.
     pub name: Option<String>,
     /// What it may do.
@@ -41,6 +42,7 @@ pub(super) struct Invite {
 }
 
 /// An open window, for the owner to show.
+#[derive(Clone)]
 pub(in crate::serve) struct Opened {
     /// Names it.
     pub id: WindowId,
@@ -48,6 +50,10 @@ pub(in crate::serve) struct Opened {
     pub pin: Pin,
     /// For the QR code.
     pub secret: Secret,
+    /// What the client gets.
+    pub terms: Terms,
+    /// When it closes by itself.
+    pub closes: SystemTime,
 }
 
 /// All native pairing of a host.
@@ -55,10 +61,13 @@ pub(in crate::serve) struct Windows {
     store: Arc<Store>,
     clock: Instant,
     state: Mutex<State>,
+    notices: Notices,
 }
 
 struct State {
     policy: Policy<Invite>,
+    /// The newest window.
+    newest: Option<Opened>,
     /// Who waits for the outcome of the newest window.
     waiting: Option<(WindowId, Waiting)>,
 }
@@ -71,9 +80,9 @@ struct Waiting {
 }
 
 impl Windows {
-    pub(in crate::serve) fn new(store: Arc<Store>) -> Self {
-        let state = State { policy: Policy::new(), waiting: None };
-        Self { store, clock: Instant::now(), state: Mutex::new(state) }
+    pub(in crate::serve) fn new(store: Arc<Store>, notices: Notices) -> Self {
+        let state = State { policy: Policy::new(), newest: None, waiting: None };
+        Self { store, clock: Instant::now(), state: Mutex::new(state), notices }
     }
 
     /// Opens a window.
@@ -82,12 +91,29 @@ impl Windows {
         let offer = Offer { pin: Some(pin), secret: Some(secret) };
         let now = self.now();
         let mut state = self.state();
-        let id = state.policy.open(now, Invite { offer, terms });
+        let id = state.policy.open(now, Invite { offer, terms: terms.clone() });
         let (tell, hear) = oneshot::channel();
         // Whoever waited for the window before hears that it was closed.
         state.waiting = Some((id, Waiting { tell: Some(tell), hear: Some(hear), is_settled: false }));
         tracing::info!(seconds = OPEN_FOR.as_secs(), "a client may pair now");
-        Opened { id, pin, secret }
+        let opened = Opened { id, pin, secret, terms, closes: SystemTime::now() + OPEN_FOR };
+        state.newest = Some(opened.clone());
+        self.notices.tell(Notice::Pairing);
+        opened
+    }
+
+    /// The window that is open now.
+    pub(in crate::serve) fn current(&self) -> Option<Opened> {
+        let now = self.now();
+        let State { policy, newest, .. } = &mut *self.state();
+        newest.take_if(|newest| !policy.is_open(now, newest.id));
+        newest.clone()
+    }
+
+    /// Closes this window if it is still open.
+    pub(in crate::serve) fn close(&self, id: WindowId) {
+        self.state().policy.close(id);
+        self.notices.tell(Notice::Pairing);
     }
 
     /// Waits until the window closes: the client that paired, or why none did. Closes
@@ -147,6 +173,9 @@ impl Windows {
                 waiting.tell(Err(told.to_owned()));
             }
         }
+        if closed {
+            self.notices.tell(Notice::Pairing);
+        }
         settled
     }
 
@@ -168,6 +197,7 @@ impl Windows {
         if let Some((_, waiting)) = self.state().waiting.as_mut().filter(|(current, _)| *current == id) {
             waiting.tell(outcome.clone());
         }
+        self.notices.tell(Notice::Devices);
         outcome
     }
 
@@ -198,7 +228,7 @@ struct Closing<'a> {
 
 impl Drop for Closing<'_> {
     fn drop(&mut self) {
-        self.windows.state().policy.close(self.id);
+        self.windows.close(self.id);
     }
 }
 
@@ -208,7 +238,7 @@ mod tests {
 
     fn windows(name: &str) -> (Windows, std::path::PathBuf) {
         let dir = std::env::temp_dir().join(format!("pfh-windows-{name}-{}", std::process::id()));
-        (Windows::new(Arc::new(Store::open(&dir).unwrap())), dir)
+        (Windows::new(Arc::new(Store::open(&dir).unwrap()), Notices::new()), dir)
     }
 
     fn terms() -> Terms {
@@ -221,10 +251,12 @@ mod tests {
         let opened = windows.open(terms());
         let from = IpAddr::from([10, 0, 0, 1]);
         assert!(windows.begin(from).is_ok());
+        assert_eq!(windows.current().map(|window| window.id), Some(opened.id));
         // Looked at once, then dropped.
         assert!(tokio::time::timeout(Duration::ZERO, windows.outcome(opened.id)).await.is_err());
         assert_eq!(windows.begin(from).err(), Some(Refusal::Closed));
         assert!(windows.outcome(opened.id).await.is_err());
+        assert!(windows.current().is_none());
         std::fs::remove_dir_all(dir).unwrap();
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::serve::front;
 use crate::session::{Program, Scanned};
 use crate::store::{Protocol, access_text};
 
@@ -156,6 +157,17 @@ pub struct Attempt {
     pub waiting: u64,
 }
 
+impl From<&front::Attempt> for Attempt {
+    fn from(attempt: &front::Attempt) -> Self {
+        Self {
+            attempt: attempt.id,
+            address: attempt.address.to_string(),
+            fingerprint: attempt.fingerprint.clone(),
+            waiting: attempt.waiting.as_secs(),
+        }
+    }
+}
+
 /// A paired client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientInfo {
@@ -263,4 +275,18 @@ pub struct StreamInfo {
     pub codec: String,
     /// Seconds since it began.
     pub age: u64,
+}
+
+impl From<&front::Session> for SessionInfo {
+    fn from(session: &front::Session) -> Self {
+        let stream = session.seat.stream.as_ref().map(|stream| StreamInfo {
+            width: stream.mode.width,
+            height: stream.mode.height,
+            fps: stream.mode.fps,
+            codec: stream.codec.to_owned(),
+            age: stream.age.as_secs(),
+        });
+        let (client, app) = (session.name(), session.seat.title.clone());
+        Self { id: session.seat.id, client, app, age: session.seat.age.as_secs(), stream }
+    }
 }
