@@ -49,7 +49,7 @@ pub fn scenarios(built: &Path, options: &Options) -> Result<Tally> {
     let mut tally = Tally::default();
     let completed = program::each_line(&mut player, |line| {
         println!("{line}");
-        tally::scenario(&mut tally, line);
+        tally::scenario(&mut tally, "e2e", line);
     })?;
     if !completed && tally.is_good() {
         tally.fail("e2e: punktfunk-e2e ended with an error; see above");

@@ -8,6 +8,7 @@
 mod bench;
 mod build;
 mod check;
+mod console;
 mod e2e;
 mod fuzz;
 mod layers;
@@ -18,6 +19,7 @@ mod serve;
 mod tally;
 mod test;
 mod vm;
+mod web;
 
 use std::process::ExitCode;
 
@@ -49,6 +51,8 @@ enum Command {
     Layers,
     /// Only the end-to-end scenarios, with real processes
     E2e(e2e::Options),
+    /// Only the console's scenarios, with a real browser
+    Console(console::Options),
     /// Write host/licences.json: what the programs and the console are made of
     Licences(licences::Options),
     /// Run the benchmarks; writes target/bench.json and docs/benchmarks.md
@@ -80,6 +84,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Check => check::run(),
         Command::Layers => layers::run(),
         Command::E2e(options) => e2e::run(&options),
+        Command::Console(options) => console::run(&options),
         Command::Licences(options) => licences::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),

@@ -47,7 +47,8 @@ struct Family {
     /// Environment of `prepare` and `install`.
     #[serde(default)]
     environment: BTreeMap<String, String>,
-    /// Name of a package, or several that are alternatives ("dbus-daemon | dbus").
+    /// Name of a package, or several that are alternatives ("dbus-daemon | dbus"); a later
+    /// one may be a program in the search path, wherever it is from ("npm | program:npm").
     packages: BTreeMap<Group, BTreeMap<String, String>>,
 }
 
@@ -119,7 +120,11 @@ fn missing(family: &Family, groups: &[Group]) -> Vec<(String, String)> {
     for group in groups {
         for (names, why) in family.packages.get(group).into_iter().flatten() {
             let alternatives: Vec<&str> = names.split('|').map(str::trim).collect();
-            if alternatives.iter().any(|name| is_installed(family, name)) {
+            let there = |name: &&str| match name.strip_prefix("program:") {
+                Some(program) => program::find(program).is_some(),
+                None => is_installed(family, name),
+            };
+            if alternatives.iter().any(there) {
                 continue;
             }
             let wanted = alternatives.first().copied().unwrap_or_default();
@@ -204,6 +209,8 @@ mod tests {
             [packages.build]
             "here" = "a"
             "gone | here" = "b"
+            "other | program:sh" = "b"
+            "more | program:punktfunk-no-such-program" = "b"
             "gone" = "c"
             [packages.run]
             "gone" = "d"
@@ -211,7 +218,8 @@ mod tests {
         )
         .unwrap();
         let missing = missing(&family, &[Group::Build, Group::Run]);
-        assert_eq!(missing, [("gone".to_owned(), "c".to_owned())]);
+        let missing: Vec<_> = missing.iter().map(|(name, why)| (name.as_str(), why.as_str())).collect();
+        assert_eq!(missing, [("gone", "c"), ("more", "b")]);
     }
 
     #[test]

@@ -15,7 +15,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use crate::packages::{self, Group};
-use crate::{build, exit_code, program};
+use crate::{build, exit_code, program, web};
 
 /// What Moonlight assumes when an address is added without a port (sheet, section 1).
 const DEFAULT_PORT: u16 = 47_989;
@@ -38,6 +38,9 @@ pub struct Options {
     /// Cargo profile to build
     #[arg(long, value_name = "NAME", default_value = "release")]
     profile: String,
+    /// Do not build the web console: no npm and no network are needed then
+    #[arg(long)]
+    no_console: bool,
 }
 
 /// Options of `cargo xtask pair`.
@@ -74,6 +77,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     println!("rust: {rust}");
     refuse_second_host(options.port)?;
     packages::ensure(&[Group::Build, Group::Run], options.yes)?;
+    // First: the host carries what is in web/dist.
+    if !options.no_console {
+        web::build()?;
+    }
     let built = build::programs(&options.profile)?;
     let folder = if program::is_root() {
         build::ensure_user()?;

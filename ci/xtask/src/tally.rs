@@ -121,18 +121,18 @@ impl TestOutput {
     }
 }
 
-/// Reads a line of `punktfunk-probe e2e`: `ok NAME`, `FAILED NAME: why`,
-/// `SKIPPED NAME: why`. Other lines count nothing.
-pub fn scenario(tally: &mut Tally, line: &str) {
+/// Reads a line of those who play scenarios: `ok NAME`, `FAILED NAME: why`,
+/// `SKIPPED NAME: why`. Other lines count nothing; `kind` stands before the names.
+pub fn scenario(tally: &mut Tally, kind: &str, line: &str) {
     if let Some(name) = line.strip_prefix("ok ") {
         if !name.trim().is_empty() {
             tally.passed += 1;
         }
     } else if let Some(what) = line.strip_prefix("FAILED ") {
-        tally.fail(format!("e2e {what}"));
+        tally.fail(format!("{kind} {what}"));
     } else if let Some(what) = line.strip_prefix("SKIPPED ") {
         let (name, reason) = what.split_once(": ").unwrap_or((what, "no reason given"));
-        tally.skip(format!("e2e {name}"), reason);
+        tally.skip(format!("{kind} {name}"), reason);
     }
 }
 
@@ -227,7 +227,7 @@ test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
     fn scenarios_count() {
         let mut tally = Tally::default();
         for line in ["ok pair", "note", "FAILED tone: silence", "SKIPPED mdns: no namespaces", "ok "] {
-            scenario(&mut tally, line);
+            scenario(&mut tally, "e2e", line);
         }
         assert_eq!(tally.to_string(), "1 passed, 1 failed, 1 skipped");
         assert_eq!(tally.failed, ["e2e tone: silence"]);

@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 
 use crate::packages::{self, Group};
 use crate::tally::{Tally, TestOutput};
-use crate::{build, check, e2e, exit_code, program, serve};
+use crate::{build, check, console, e2e, exit_code, program, serve, web};
 
 /// A run that takes longer says so.
 const SLOW: Duration = Duration::from_secs(45 * 60);
@@ -40,17 +40,30 @@ pub struct Options {
 enum Stage {
     /// Install the system packages that are missing
     Packages,
+    /// The console: lints, types, unit tests, build, size
+    Web,
     /// Formatting, lints, documentation, layers, file lengths, licences
     Check,
     /// Build programs and tests, once
     Build,
     /// Unit, property and process tests
     Tests,
+    /// The console in a real browser, with a real host and a real client
+    Console,
     /// Scenarios with real processes
     E2e,
 }
 
-const STAGES: [Stage; 5] = [Stage::Packages, Stage::Check, Stage::Build, Stage::Tests, Stage::E2e];
+const STAGES: [Stage; 7] = [
+    Stage::Packages,
+    // Before whatever builds the host: it carries the console.
+    Stage::Web,
+    Stage::Check,
+    Stage::Build,
+    Stage::Tests,
+    Stage::Console,
+    Stage::E2e,
+];
 
 /// Runs the stages and prints what came of them.
 pub fn run(options: &Options) -> Result<ExitCode> {
@@ -101,9 +114,11 @@ fn run_stage(stage: Stage, options: &Options) -> Result<Tally> {
             packages::ensure(&[Group::Build, Group::Run, Group::Test], options.yes)?;
             Ok(Tally::default())
         }
+        Stage::Web => web::tests(),
         Stage::Check => check::checks(),
         Stage::Build => build::everything().map(|_| Tally::default()),
         Stage::Tests => tests(),
+        Stage::Console => console::scenarios(&build::folder("ci")?, &console::Options::default()),
         Stage::E2e => e2e::scenarios(&build::folder("ci")?, &e2e::Options::default()),
     }
 }

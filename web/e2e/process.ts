@@ -1,0 +1,75 @@
+// Programs that scenarios start: each is ended with its scenario, whatever became of it.
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { closeSync, openSync } from "node:fs";
+import { within } from "./wait.ts";
+
+export interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  stdout: string;
+  stderr: string;
+}
+
+/** A running program; what it prints is kept, or goes to a file. */
+export class Program {
+  readonly name: string;
+  stdout = "";
+  stderr = "";
+  /** Time of its end (performance.now), once it ended. */
+  endedAt: number | undefined;
+  private readonly child: ChildProcess;
+  private readonly end: Promise<Ended>;
+
+  constructor(path: string, args: string[], log?: string, env?: NodeJS.ProcessEnv) {
+    this.name = [path.slice(path.lastIndexOf("/") + 1), ...args].join(" ");
+    const file = log === undefined ? "pipe" : openSync(log, "a");
+    this.child = spawn(path, args, { cwd: "/", stdio: ["ignore", file, file], env });
+    if (typeof file === "number") closeSync(file);
+    this.child.stdout?.on("data", (bytes: Buffer) => (this.stdout += bytes.toString()));
+    this.child.stderr?.on("data", (bytes: Buffer) => (this.stderr += bytes.toString()));
+    this.end = new Promise((done, failed) => {
+      this.child.once("error", failed);
+      this.child.once("exit", () => (this.endedAt = performance.now()));
+      this.child.once("close", (code, signal) =>
+        done({ code, signal, stdout: this.stdout, stderr: this.stderr }),
+      );
+    });
+    this.end.catch(() => {});
+  }
+
+  get pid(): number | undefined {
+    return this.child.pid;
+  }
+
+  get runs(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /** Its end, whichever. */
+  ended(seconds = 20): Promise<Ended> {
+    return within(`the end of ${this.name}`, seconds, this.end);
+  }
+
+  /** Its output; an error when it did not end well. */
+  async output(seconds = 20): Promise<string> {
+    const ended = await this.ended(seconds);
+    if (ended.code !== 0) {
+      const said = (ended.stderr || ended.stdout).trim().replaceAll("\n", " | ");
+      throw new Error(`${this.name} ended with ${ended.code ?? ended.signal}: ${said}`);
+    }
+    return ended.stdout;
+  }
+
+  /** Asks it to end, then makes it. */
+  async stop(): Promise<void> {
+    if (!this.runs) return;
+    this.child.kill("SIGTERM");
+    try {
+      await this.ended(15);
+    } catch {
+      this.child.kill("SIGKILL");
+      await this.ended(5);
+    }
+  }
+}
