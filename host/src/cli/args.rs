@@ -32,9 +32,9 @@ pub enum Command {
     #[command(after_help = "Examples:\n  \
         punktfunk-host serve\n  \
         punktfunk-host serve --gamestream --port 48989    a second host on this machine\n\n\
-        Ports: UDP 9777 (punktfunk/1), as far from there as the base from 47989. With --gamestream,\n\
-        by their distance from the base: TCP -5 (HTTPS), 0 (HTTP), +21 (RTSP); UDP +9 (video),\n\
-        +10 (control), +11 (audio). Started as root it runs as the user punktfunk.")]
+        Ports: UDP 9777 (punktfunk/1), as far from there as the base from 47989; and by\n\
+        their distance from the base: TCP +1 (console and API, HTTPS). With --gamestream: TCP -5\n\
+        (HTTPS), 0 (HTTP), +21 (RTSP); UDP +9 (video), +10 (control), +11 (audio). Started as root it runs as the user punktfunk.")]
     Serve {
         /// Serve GameStream clients such as Moonlight, too
         #[arg(long)]
@@ -42,6 +42,9 @@ pub enum Command {
         /// UDP port of punktfunk/1 [default: the configuration's, else 9777 moved with the base]
         #[arg(long, value_name = "PORT", value_parser = clap::value_parser!(u16).range(1024..))]
         native_port: Option<u16>,
+        /// Do not serve console and API over the network; `punktfunk-host ctl` still works
+        #[arg(long)]
+        no_console: bool,
         /// Which host.
         #[command(flatten)]
         places: Places,
@@ -80,6 +83,8 @@ pub enum Command {
         #[command(flatten)]
         places: Places,
     },
+    /// Print the description of the management API (OpenAPI)
+    Openapi,
     /// List paired clients, settle what they may do and how long, or revoke them
     #[command(after_help = "Examples:\n  \
         punktfunk-host clients                            who is paired\n  \

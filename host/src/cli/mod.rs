@@ -28,6 +28,7 @@ pub type Factory = Box<dyn FnOnce(&Context) -> anyhow::Result<(Arc<dyn Superviso
 
 /// Runs the command line of this process and returns its exit status.
 pub fn run(factory: Factory) -> u8 {
+    crate::platform::note_start();
     let args = Args::parse();
     match carry_out(args, factory) {
         Ok(status) => status,
@@ -54,8 +55,12 @@ fn told_once(error: &anyhow::Error) -> String {
 
 fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
     match args.command {
-        Command::Serve { gamestream, native_port, places } => {
-            serve(&places, gamestream, native_port, factory)
+        Command::Serve { gamestream, native_port, no_console, places } => {
+            serve(&places, gamestream, native_port, no_console, factory)
+        }
+        Command::Openapi => {
+            print!("{}", crate::api::openapi::text());
+            Ok(0)
         }
         Command::Pair { pin, native, access, expires, client, name, json, places } => {
             let expires = time::expiry(&expires).map_err(anyhow::Error::msg)?;
@@ -131,6 +136,7 @@ fn serve(
     places: &PlaceArgs,
     gamestream: bool,
     native_port: Option<u16>,
+    no_console: bool,
     factory: Factory,
 ) -> anyhow::Result<u8> {
     let mut start = start::as_host(places)?;
@@ -142,6 +148,7 @@ fn serve(
     }
     let context = start.context(gamestream)?;
     let (supervisor, control) = factory(&context)?;
-    crate::serve::run(context, supervisor, control, None)?;
+    let wish = crate::api::Wish { https: !no_console };
+    crate::serve::run(context, supervisor, control, Some(crate::api::hook(wish)))?;
     Ok(0)
 }

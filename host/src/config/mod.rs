@@ -5,6 +5,7 @@
 //! the running system except for the two defaults that come from it, the host name
 //! and the keyboard layout. All keys are listed in `docs/configuration.md`.
 
+mod api;
 mod apps;
 mod keyboard;
 mod native;
@@ -15,6 +16,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+pub use api::Api;
 pub use apps::{App, AppKind, Apps, DESKTOP_ID, FIRST_OWN_ID, TEST_CARD_ID, id_for_name};
 pub use keyboard::{Keyboard, layout_for_locale};
 pub use native::Native;
@@ -33,6 +35,8 @@ pub struct Config {
     pub ports: Ports,
     /// The native protocol.
     pub native: Native,
+    /// The console and the management API.
+    pub api: Api,
     /// What can be started.
     pub apps: Apps,
     /// How many sessions there are, and whose.
@@ -147,6 +151,7 @@ struct File {
     name: Option<String>,
     port: Option<u16>,
     native: Native,
+    api: Api,
     #[serde(rename = "app")]
     apps: Vec<apps::Entry>,
     sessions: Sessions,
@@ -241,6 +246,7 @@ impl Config {
             name,
             ports: Ports::new(file.port.unwrap_or(Ports::DEFAULT_BASE))?,
             native: file.native.checked()?,
+            api: file.api,
             sessions: file.sessions.checked()?,
             apps: Apps::new(file.apps, file.desktop.session)?,
             keyboard: Keyboard::new(file.keyboard)?,

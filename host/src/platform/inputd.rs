@@ -21,7 +21,7 @@ static STARTED: OnceLock<Result<Started, String>> = OnceLock::new();
 struct Started {
     socket: PathBuf,
     /// Its standard input ends with this process, and the broker with that.
-    _child: Child,
+    child: Child,
 }
 
 /// For a host that was started as root, before it gives root up: starts a broker that
@@ -55,7 +55,17 @@ fn spawn(account: &Account, port: u16) -> std::io::Result<Started> {
         .process_group(0)
         .spawn()
         .map_err(|error| std::io::Error::new(error.kind(), format!("{}: {error}", program.display())))?;
-    Ok(Started { socket, _child: child })
+    Ok(Started { socket, child })
+}
+
+/// Has the broker that this process started live on when the process replaces itself.
+/// Returns the variable that tells the next program where it is.
+pub(super) fn hand_over_inputd() -> Option<(&'static str, PathBuf)> {
+    let Some(Ok(started)) = STARTED.get() else { return None };
+    let stdin = started.child.stdin.as_ref()?;
+    // It stays open across the change, and ends with the process as before.
+    rustix::io::fcntl_setfd(stdin, rustix::io::FdFlags::empty()).ok()?;
+    Some((VARIABLE, started.socket.clone()))
 }
 
 /// The socket of the broker; else why there is none and what to do.

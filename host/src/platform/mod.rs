@@ -11,6 +11,7 @@ mod inputd;
 mod libraries;
 mod places;
 mod ports;
+mod restart;
 
 use std::io;
 use std::path::PathBuf;
@@ -22,6 +23,7 @@ pub use inputd::{inputd_socket, start_inputd};
 pub use libraries::media_libraries;
 pub use places::Places;
 pub use ports::listener_of;
+pub use restart::{note_start, start_anew};
 
 /// Gives memory that was freed back to the system. The allocator keeps it for each
 /// thread that ever was; a stream has many, and after a hundred of them that is tens of

@@ -2,7 +2,7 @@
 //! applications. The owner's socket and the management API are shells around this one
 //! handle; who may call it is their concern, and no port of the clients has it.
 
-use std::net::{IpAddr, UdpSocket};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -467,27 +467,9 @@ async fn blocking<T: Send + 'static>(
     done.map_err(FrontError::failed)
 }
 
-/// Where this host can be reached: at the address it listens on, else at those of the
-/// routes out, asked for by connecting a UDP socket, which sends nothing (RFC 5737 and
-/// 3849 addresses).
+/// Where a client finds this host.
 fn addresses(config: &Config) -> Vec<Address> {
-    let toward = |bind: &str, to: &str| {
-        let socket = UdpSocket::bind(bind).ok()?;
-        socket.connect(to).ok()?;
-        let address = socket.local_addr().ok()?.ip();
-        (!address.is_unspecified()).then_some(address)
-    };
-    let mut found: Vec<IpAddr> = match config.native.bind {
-        Some(address) if !address.is_unspecified() => vec![address],
-        _ => [toward("0.0.0.0:0", "192.0.2.1:9"), toward("[::]:0", "[2001:db8::1]:9")]
-            .into_iter()
-            .flatten()
-            .collect(),
-    };
-    if found.is_empty() {
-        found.push(IpAddr::from([127, 0, 0, 1]));
-    }
-    found
+    super::reach::addresses(config.native.bind)
         .into_iter()
         .map(|address| Address { host: address.to_string(), port: config.native_port() })
         .collect()

@@ -26,10 +26,22 @@ const BACKLOG: i32 = 128;
 
 /// Listens on `port` of every address. IPv6 is left out on a machine without it.
 pub(super) fn listen(port: u16, what: &'static str) -> Result<Vec<TcpListener>, ServeError> {
+    listen_at(None, port, what)
+}
+
+/// Listens on `port` of one address, or of every one.
+pub(crate) fn listen_at(
+    address: Option<IpAddr>,
+    port: u16,
+    what: &'static str,
+) -> Result<Vec<TcpListener>, ServeError> {
     let fail = |source: io::Error| {
         let holder = platform_hint(&source, port);
         ServeError::Port { port, what, source, holder }
     };
+    if let Some(address) = address {
+        return bind(SocketAddr::from((address, port))).map(|listener| vec![listener]).map_err(fail);
+    }
     let mut listeners = vec![bind(SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))).map_err(fail)?];
     match bind(SocketAddr::from((Ipv6Addr::UNSPECIFIED, port))) {
         Ok(listener) => listeners.push(listener),
@@ -65,7 +77,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
 
 /// Both ends of a connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Ends {
+pub(crate) struct Ends {
     /// The client.
     pub peer: SocketAddr,
     /// The address the client reached us at.
@@ -73,7 +85,7 @@ pub(super) struct Ends {
 }
 
 /// Serves every connection with `serve` until `stop` says so; then drops them all.
-pub(super) async fn serve_all<F, Fut>(listener: TcpListener, mut stop: watch::Receiver<bool>, serve: F)
+pub(crate) async fn serve_all<F, Fut>(listener: TcpListener, mut stop: watch::Receiver<bool>, serve: F)
 where
     F: Fn(TcpStream, Ends) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,

@@ -8,12 +8,14 @@ pub mod control;
 mod desk;
 mod expiry;
 pub mod front;
-mod listen;
+pub(crate) mod listen;
 mod mdns;
 mod native;
 pub mod notice;
 mod nvhttp;
 pub mod owner;
+mod reach;
+mod restart;
 mod rtsp;
 mod tls;
 
@@ -28,7 +30,10 @@ use tokio::task::JoinSet;
 
 use crate::config::Config;
 use crate::session::{ClientId, Supervisor};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
+
+pub use reach::addresses;
+pub use restart::Restart;
 
 pub use front::{Front, FrontError};
 pub use notice::Notice;
@@ -53,9 +58,23 @@ pub struct Context {
 /// what ends it when dropped.
 pub type ControlHook = Box<dyn FnOnce(&Context, Arc<dyn Supervisor>) -> io::Result<Box<dyn Send>> + Send>;
 
-/// Starts what the owner talks to, inside the runtime, and returns what ends it when
-/// dropped, which is before anything else of the host ends.
-pub type FrontHook = Box<dyn FnOnce(&Context, Front) -> Result<Box<dyn Send>, ServeError> + Send>;
+/// What the console and its API are given of a host that starts.
+#[derive(Clone)]
+pub struct Inside {
+    /// What the host works with.
+    pub context: Context,
+    /// What the owner can see and do.
+    pub front: Front,
+    /// The sessions.
+    pub supervisor: Arc<dyn Supervisor>,
+    /// Starts the host anew.
+    pub restart: Restart,
+    /// True when everything has to end.
+    pub stop: watch::Receiver<bool>,
+}
+
+/// Binds the ports of the console and its API and adds the tasks that serve them.
+pub type ConsoleHook = Box<dyn FnOnce(Inside, &mut JoinSet<()>) -> Result<(), ServeError> + Send>;
 
 /// What else to start with a host.
 #[derive(Default)]
@@ -64,8 +83,10 @@ pub struct Options {
     pub announce: bool,
     /// The control channel.
     pub control: Option<ControlHook>,
-    /// What the owner talks to, besides the owner's socket.
-    pub front: Option<FrontHook>,
+    /// The console and its API.
+    pub console: Option<ConsoleHook>,
+    /// What starts the host anew.
+    pub restart: Restart,
 }
 
 /// Why a host could not start.
@@ -84,6 +105,9 @@ pub enum ServeError {
         /// Who holds it and what to do.
         holder: String,
     },
+    /// A file of the state cannot be used.
+    #[error(transparent)]
+    State(#[from] StoreError),
     /// The owner's socket cannot be made.
     #[error("{}: the owner's socket cannot be made ({source}); check the directory", path.display())]
     OwnerSocket {
@@ -141,7 +165,6 @@ pub struct Running {
     announcement: Option<mdns::Announcement>,
     control: Option<Box<dyn Send>>,
     front: Front,
-    owners: Option<Box<dyn Send>>,
 }
 
 /// Binds all ports and starts to serve. Must be called inside a runtime.
@@ -178,9 +201,18 @@ pub fn start(
         changed: broadcast::Sender::new(16),
     });
     let front = Front::new(shared.clone());
-    let owners = options.front.map(|hook| hook(context, front.clone())).transpose()?;
     let stop = watch::Sender::new(false);
     let mut tasks = JoinSet::new();
+    if let Some(hook) = options.console {
+        let inside = Inside {
+            context: context.clone(),
+            front: front.clone(),
+            supervisor: shared.supervisor.clone(),
+            restart: options.restart,
+            stop: stop.subscribe(),
+        };
+        hook(inside, &mut tasks)?;
+    }
     if let Some(gamestream) = gamestream {
         gamestream.serve(&shared, &stop, &mut tasks);
     }
@@ -188,7 +220,7 @@ pub fn start(
     tasks.spawn(expiry::watch(shared.clone(), stop.subscribe()));
     tasks.spawn(socket.serve(front.clone(), stop.subscribe()));
     let announcement = if options.announce { mdns::announce(context) } else { None };
-    Ok(Running { stop, tasks, announcement, control, front, owners })
+    Ok(Running { stop, tasks, announcement, control, front })
 }
 
 /// The TCP ports of GameStream.
@@ -231,7 +263,6 @@ impl Running {
 
     /// Ends everything: no connection and no announcement is left.
     pub async fn stop(mut self) {
-        drop(self.owners.take());
         self.stop.send_replace(true);
         let announcement = self.announcement.take();
         let goodbye = tokio::task::spawn_blocking(move || drop(announcement));
@@ -244,12 +275,13 @@ impl Running {
     }
 }
 
-/// Serves until the process gets SIGTERM or SIGINT.
+/// Serves until the process gets SIGTERM or SIGINT. Asked to start anew, the process
+/// replaces itself: it does not come back from here, and seats go on.
 pub fn run(
     context: Context,
     supervisor: Arc<dyn Supervisor>,
     control: Option<ControlHook>,
-    front: Option<FrontHook>,
+    console: Option<ConsoleHook>,
 ) -> Result<(), ServeError> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
@@ -258,9 +290,21 @@ pub fn run(
         .build()?;
     runtime.block_on(async {
         let ended = crate::platform::end_requested();
-        let running = start(&context, supervisor, Options { announce: true, control, front })?;
+        let restart = Restart::default();
+        let options = Options { announce: true, control, console, restart: restart.clone() };
+        let running = start(&context, supervisor, options)?;
         greet(&context);
-        ended.await?;
+        tokio::pin!(ended);
+        loop {
+            tokio::select! {
+                ended = &mut ended => break ended?,
+                () = restart.asked() => {
+                    tracing::info!("starting anew");
+                    let error = crate::platform::start_anew();
+                    tracing::error!(%error, "the host could not start anew and goes on as it is");
+                }
+            }
+        }
         tracing::info!("stopping");
         running.stop().await;
         Ok(())

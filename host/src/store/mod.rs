@@ -8,6 +8,7 @@
 
 mod access;
 mod clients;
+mod console;
 mod identity;
 mod native_identity;
 mod used;
@@ -24,6 +25,7 @@ use crate::session::ClientId;
 
 pub use access::{PLAY, access_text, parse_access};
 pub use clients::{Client, Protocol, find};
+pub use console::ConsoleIdentity;
 pub use identity::Identity;
 pub use native_identity::NativeIdentity;
 pub use used::UsedKeys;
@@ -151,6 +153,11 @@ impl Store {
         &self.native_identity
     }
 
+    /// Who this host is to browsers; made when it is missing, for these names.
+    pub fn console_identity(&self, names: &[String]) -> Result<ConsoleIdentity, StoreError> {
+        ConsoleIdentity::load_or_make(&self.dir, names)
+    }
+
     /// The paired clients, oldest first.
     pub fn clients(&self) -> Vec<Client> {
         self.list().clone()
@@ -272,6 +279,9 @@ fn failed(path: &Path) -> impl FnOnce(platform::WriteError) -> StoreError {
 /// Reads a file of the state: `None` when there is none. The version is looked at
 /// before anything else, so that a newer file is recognised whatever else it holds.
 /// `known` is the newest format.
+///
+/// # Errors
+/// The file cannot be read, is damaged, or was written by a newer program.
 pub fn read_versioned<T: serde::de::DeserializeOwned>(
     path: &Path,
     known: u32,
@@ -296,7 +306,10 @@ pub fn read_versioned<T: serde::de::DeserializeOwned>(
     }
 }
 
-/// Replaces a file of the state as a whole. `value` holds its format as `version`.
+/// Replaces a file of the state as a whole; `value` has a field `version`.
+///
+/// # Errors
+/// The system refused; the old file is whole.
 pub fn write_versioned<T: serde::Serialize>(path: &Path, value: &T) -> Result<(), StoreError> {
     let mut text = serde_json::to_vec_pretty(value).map_err(|error| StoreError::Io {
         what: "writing",

@@ -46,7 +46,7 @@ pub fn free_base() -> u16 {
     loop {
         let step = NEXT.fetch_add(1, Ordering::Relaxed) * 37;
         let base = 10_000 + u16::try_from((u64::from(std::process::id()) * 101 + step) % 20_000).unwrap();
-        let tcp = [base - 5, base, base + 21].map(|port| TcpListener::bind(("0.0.0.0", port)));
+        let tcp = [base - 5, base, base + 1, base + 21].map(|port| TcpListener::bind(("0.0.0.0", port)));
         let udp = [base + 9, base + 10, base + 11, base + 12].map(|port| UdpSocket::bind(("0.0.0.0", port)));
         if tcp.iter().all(Result::is_ok) && udp.iter().all(Result::is_ok) {
             return base;

@@ -1,0 +1,28 @@
+//! One file for each kind of thing the API knows. To add one: a file with `routes()`, and
+//! a line in [`routes`]; work beside the requests gets a line in [`work`].
+
+pub mod claim;
+pub mod events;
+pub mod host;
+pub mod login;
+pub mod tokens;
+
+use tokio::task::JoinSet;
+use utoipa_axum::router::OpenApiRouter;
+
+use super::{Api, openapi};
+
+/// All operations.
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::with_openapi(openapi::base())
+        .merge(host::routes())
+        .merge(claim::routes())
+        .merge(login::routes())
+        .merge(tokens::routes())
+        .merge(events::routes())
+}
+
+/// Starts what runs beside the requests, such as what watches for events.
+pub(super) fn work(api: &Api, tasks: &mut JoinSet<()>) {
+    let _ = (api, tasks);
+}
