@@ -2,24 +2,25 @@
 //! standard error.
 
 use std::io::IsTerminal as _;
+use std::sync::OnceLock;
 
 use tracing_subscriber::filter::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{Layer as _, Registry, fmt};
+use tracing_subscriber::{Layer as _, Registry, fmt, reload};
+
+/// The filter of the log that was started.
+static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
 
 /// Starts the log. `RUST_LOG` decides what is written, then `PUNKTFUNK_LOG`, then
 /// `level`, each in the syntax of `RUST_LOG`. A second call changes nothing.
 pub fn start(level: &str) {
-    let wanted = ["RUST_LOG", "PUNKTFUNK_LOG"]
-        .iter()
-        .filter_map(|name| std::env::var(name).ok())
-        .find(|value| !value.is_empty())
-        .unwrap_or_else(|| level.to_owned());
+    let wanted = of_environment().map_or_else(|| level.to_owned(), |(_, filter)| filter);
     let (filter, complaint) = match EnvFilter::try_new(quiet(&wanted)) {
         Ok(filter) => (filter, None),
         Err(error) => (EnvFilter::new(quiet("info")), Some(error)),
     };
+    let (filter, handle) = reload::Layer::new(filter);
     let journal = std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok());
     let to_journal = journal.is_some();
     let text = (!to_journal).then(|| {
@@ -27,9 +28,29 @@ pub fn start(level: &str) {
         fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false).boxed()
     });
     let started = Registry::default().with(filter).with(journal).with(text).try_init().is_ok();
+    if started {
+        let _ = FILTER.set(handle);
+    }
     if let Some(error) = complaint.filter(|_| started) {
         tracing::warn!(%error, filter = wanted, "the log filter is not understood; using \"info\"");
     }
+}
+
+/// Writes what `level` says from now on, unless the environment decides. Nothing changes
+/// when it is not understood or no log was started.
+pub fn change(level: &str) {
+    let (None, Some(handle)) = (of_environment(), FILTER.get()) else { return };
+    if let Ok(filter) = EnvFilter::try_new(quiet(level))
+        && handle.reload(filter).is_ok()
+    {
+        tracing::info!(level, "the log writes this from now on");
+    }
+}
+
+/// The filter of the environment, which wins, and the name of its variable.
+pub fn of_environment() -> Option<(&'static str, String)> {
+    let set = |name| std::env::var(name).ok().filter(|value| !value.is_empty()).map(|value| (name, value));
+    ["RUST_LOG", "PUNKTFUNK_LOG"].into_iter().find_map(set)
 }
 
 /// Libraries whose chatter buries our own, unless the filter names them.

@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 use punktfunk_core::gamestream::video::Policy;
 use punktfunk_net::{UdpOptions, UdpTransport, bind_udp};
 
-use crate::config::{SoftwareEncoder, TestEncoder};
+use crate::config::{Config, SoftwareEncoder, TestEncoder};
 use crate::encode::Backend;
 use crate::platform;
 use crate::send::MediaPorts;
@@ -27,11 +27,7 @@ pub fn assemble(context: &Context) -> anyhow::Result<(Arc<dyn Supervisor>, Optio
     }
     let settings = Settings {
         apps: Arc::new(config.apps.clone()),
-        rules: Rules {
-            max: config.sessions.max,
-            shared: config.sessions.shared,
-            keep: config.sessions.keep(),
-        },
+        rules: rules(config),
         seat: SeatSettings {
             program: platform::program_beside("punktfunk-seat")?,
             runtime_dir: context.runtime.clone(),
@@ -61,6 +57,7 @@ pub fn assemble(context: &Context) -> anyhow::Result<(Arc<dyn Supervisor>, Optio
     let ledger = Box::new(UsedKeys::open(context.store.dir())?);
     if !context.gamestream {
         let sessions = Sessions::start(settings, None, ledger)?;
+        follow(context, &sessions);
         let stopped = Arc::clone(&sessions);
         let hook = move |_: &Context, _: Arc<dyn Supervisor>| {
             let end: Box<dyn Send> = Box::new(End { sessions: stopped, channel: None });
@@ -73,6 +70,7 @@ pub fn assemble(context: &Context) -> anyhow::Result<(Arc<dyn Supervisor>, Optio
     let (handle, inbox) = control::channel()?;
     let gamestream = GameStream { ports: Arc::new(ports), voice: Arc::new(handle.clone()) };
     let sessions = Sessions::start(settings, Some(gamestream), ledger)?;
+    follow(context, &sessions);
     let stopped = Arc::clone(&sessions);
     let hook = move |context: &Context, supervisor: Arc<dyn Supervisor>| {
         let socket = bind_udp(context.config.ports.control(), false).map_err(io::Error::other)?;
@@ -81,6 +79,24 @@ pub fn assemble(context: &Context) -> anyhow::Result<(Arc<dyn Supervisor>, Optio
         Ok(end)
     };
     Ok((sessions, Some(Box::new(hook))))
+}
+
+/// Carries what is changed while the host runs to the sessions and to the log.
+fn follow(context: &Context, sessions: &Arc<Sessions>) {
+    let sessions = Arc::downgrade(sessions);
+    context.settings.observe(move |before, now| {
+        if let Some(sessions) = sessions.upgrade() {
+            sessions.set_rules(rules(now));
+        }
+        if before.log != now.log {
+            crate::log::change(&now.log);
+        }
+    });
+}
+
+fn rules(config: &Config) -> Rules {
+    let sessions = &config.sessions;
+    Rules { max: sessions.max, shared: sessions.shared, keep: sessions.keep() }
 }
 
 /// Ends the sessions first, so that their clients are told, then the control channel.

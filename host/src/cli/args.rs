@@ -118,6 +118,21 @@ pub enum Command {
         #[command(flatten)]
         places: Places,
     },
+    /// Look at the settings: what is wrong, what applies, what one means
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host config check                   all mistakes in the files of this host\n  \
+        punktfunk-host config check punktfunk.toml    those of one file\n  \
+        punktfunk-host config show                    every value, and where it is set\n  \
+        punktfunk-host config explain sessions.max    what a setting does\n\n\
+        The exit status of `check` is 0 when there is no mistake, else 1.")]
+    Config {
+        /// What to do.
+        #[command(subcommand)]
+        action: ConfigAction,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
     /// Try a screen: a seat with the Test card, looked at for a while
     DisplayTest(Trial),
     /// Try how frames reach the encoder: when they come, how old they are
@@ -224,6 +239,29 @@ pub enum SessionsAction {
         #[arg(value_name = "ID|NAME")]
         session: String,
     },
+}
+
+/// What to do with the settings.
+#[derive(Debug, Subcommand)]
+pub enum ConfigAction {
+    /// Tell all mistakes, each with its line
+    Check {
+        /// This file by itself [default: all files of the host]
+        file: Option<PathBuf>,
+    },
+    /// Show every value and where it is set
+    Show {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Say what a setting does, or list all
+    Explain {
+        /// Such as `sessions.max`
+        key: Option<String>,
+    },
+    /// Print the JSON Schema of the files, for editors
+    Schema,
 }
 
 /// What to do with applications.

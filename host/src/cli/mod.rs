@@ -2,6 +2,7 @@
 //! a supervisor of sessions is made.
 
 mod args;
+mod config;
 mod offline;
 mod pair;
 mod print;
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use clap::Parser as _;
 
+use crate::config::Config;
 use crate::diagnose;
 use crate::serve::ControlHook;
 use crate::session::Supervisor;
@@ -90,6 +92,7 @@ fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
                 args::SessionsAction::End { session } => sessions::end(&start, session, json),
             }
         }
+        Command::Config { action, places } => config::run(action, &places),
         Command::DisplayTest(trial) => try_out(&trial, diagnose::display),
         Command::CaptureTest(trial) => try_out(&trial, diagnose::capture),
         Command::EncodeTest(trial) => try_out(&trial, diagnose::encoding),
@@ -116,7 +119,7 @@ fn try_out(
 ) -> anyhow::Result<u8> {
     // Absolute, because root's working directory is left.
     let picture = trial.picture.as_deref().map(std::path::absolute).transpose()?;
-    let start = start::as_host(&trial.places)?;
+    let start = start::as_host(&trial.places, &start::Flags::new())?;
     let report = test(&diagnose::Wish {
         program: crate::platform::program_beside("punktfunk-seat")?,
         runtime: start.runtime().to_owned(),
@@ -139,14 +142,24 @@ fn serve(
     no_console: bool,
     factory: Factory,
 ) -> anyhow::Result<u8> {
-    let mut start = start::as_host(places)?;
-    start.config.native.port = native_port.or(start.config.native.port);
+    let mut flags = start::Flags::new();
+    flags.extend(native_port.map(|port| ("native.port", port.into(), "--native-port")));
+    flags.extend(gamestream.then(|| ("gamestream.enabled", true.into(), "--gamestream")));
+    flags.extend(no_console.then(|| ("api.enabled", false.into(), "--no-console")));
+    // One that is not understood is told when the log starts.
+    let of_environment =
+        crate::log::of_environment().filter(|(_, filter)| Config::takes("log.level", filter));
+    flags.extend(of_environment.map(|(name, filter)| ("log.level", filter.as_str().into(), name)));
+    let start = start::as_host(places, &flags)?;
     crate::log::start(&start.config.log);
+    for problem in &start.config.problems {
+        tracing::error!("THE SETTINGS HAVE A MISTAKE: {problem}");
+    }
     match crate::platform::inputd_socket() {
         Ok(socket) => tracing::info!(socket = %socket.display(), "gamepads are made by punktfunk-inputd"),
         Err(why) => tracing::info!(%why, "no gamepads"),
     }
-    let context = start.context(gamestream)?;
+    let context = start.context()?;
     let (supervisor, control) = factory(&context)?;
     let wish = crate::api::Wish { https: !no_console };
     crate::serve::run(context, supervisor, control, Some(crate::api::hook(wish)))?;

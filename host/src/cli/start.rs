@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::args;
-use crate::config::{Config, FILE_NAME, Ports};
+use crate::config::{Config, Layers, Ports, Roots, Settings, Value};
 use crate::platform::{self, Account, Places};
 use crate::serve::Context;
 use crate::serve::owner::socket_path;
@@ -15,16 +15,18 @@ use crate::store::Store;
 
 /// What every command works with.
 pub(super) struct Start {
-    /// The configuration, with the port base of the command line.
-    pub config: Config,
+    /// What applies, with the flags of the command line.
+    pub config: Arc<Config>,
+    /// The settings it comes from.
+    pub settings: Settings,
     /// The state directory of this host.
     pub state: PathBuf,
     places: Places,
 }
 
 /// For `serve`: makes the directories of the machine's host when started as root.
-pub(super) fn as_host(args: &args::Places) -> anyhow::Result<Start> {
-    let start = find(args)?;
+pub(super) fn as_host(args: &args::Places, flags: &Flags) -> anyhow::Result<Start> {
+    let start = find(args, flags)?;
     if platform::current_user_id() == 0 {
         let account = Account::of_the_host()?;
         start.places.make_for(&account)?;
@@ -39,7 +41,10 @@ pub(super) fn as_host(args: &args::Places) -> anyhow::Result<Start> {
 /// files it writes stay that user's; without that user no host of the machine has
 /// run, and there is nothing to write.
 pub(super) fn as_owner(args: &args::Places) -> anyhow::Result<Start> {
-    let start = find(args)?;
+    let start = find(args, &Flags::new())?;
+    for problem in &start.config.problems {
+        eprintln!("punktfunk-host: {problem}");
+    }
     if platform::current_user_id() == 0
         && let Ok(account) = Account::of_the_host()
     {
@@ -48,26 +53,47 @@ pub(super) fn as_owner(args: &args::Places) -> anyhow::Result<Start> {
     Ok(start)
 }
 
-fn find(args: &args::Places) -> anyhow::Result<Start> {
+fn find(args: &args::Places, flags: &Flags) -> anyhow::Result<Start> {
     let mut places = Places::find()?;
-    let file = match &args.config {
-        Some(file) => absolute(file)?,
-        None => places.config.join(FILE_NAME),
-    };
-    let mut config = Config::load(&file, args.config.is_some())?;
+    let (layers, state) = layers(args, flags, &mut places)?;
+    let settings = Settings::open(layers)?;
+    Ok(Start { config: settings.current(), settings, state, places })
+}
+
+/// What wins over all files: a key, its value and the name it has on the command line.
+pub(super) type Flags = Vec<(&'static str, Value, &'static str)>;
+
+/// The places of the settings that the arguments mean, and the state directory.
+pub(super) fn layers(
+    args: &args::Places,
+    flags: &Flags,
+    places: &mut Places,
+) -> anyhow::Result<(Layers, PathBuf)> {
+    let named = args.config.as_deref().map(absolute).transpose()?;
+    let mut layers = Layers::new(&Roots::of(places), named.as_deref());
     if let Some(base) = args.port {
-        config.ports = Ports::new(base).map_err(anyhow::Error::msg)?;
+        layers = layers.with_flag("port", Value::from(base), "--port")?;
     }
-    let base = config.ports.base();
-    let state = match &args.state {
-        Some(dir) => {
-            places.state = absolute(dir)?;
-            places.state.clone()
+    for (key, value, name) in flags {
+        layers = layers.with_flag(key, value.clone(), name)?;
+    }
+    if let Some(dir) = &args.state {
+        places.state = absolute(dir)?;
+        return Ok((layers.with_state(&places.state), places.state.clone()));
+    }
+    let mut base = layers.port_base();
+    loop {
+        let state = match base {
+            Ports::DEFAULT_BASE => places.state.clone(),
+            base => places.state.join(format!("port-{base}")),
+        };
+        let with_state = layers.clone().with_state(&state);
+        // A file with a mistake is left out, and what it says of the port with it.
+        match Settings::open(with_state.clone()).map(|settings| settings.current().ports.base()) {
+            Ok(found) if found != base && base != Ports::DEFAULT_BASE => base = Ports::DEFAULT_BASE,
+            _ => return Ok((with_state, state)),
         }
-        None if base == Ports::DEFAULT_BASE => places.state.clone(),
-        None => places.state.join(format!("port-{base}")),
-    };
-    Ok(Start { config, state, places })
+    }
 }
 
 /// Root's working directory is left when root is given up.
@@ -86,15 +112,16 @@ impl Start {
         &self.places.runtime
     }
 
-    /// Opens the state for a host, one that serves GameStream, too, or not.
-    pub fn context(self, gamestream: bool) -> anyhow::Result<Context> {
+    /// Opens the state for a host.
+    pub fn context(self) -> anyhow::Result<Context> {
         let store = Store::open(&self.state)?;
         store.lock()?;
         Ok(Context {
-            config: Arc::new(self.config),
+            gamestream: self.config.gamestream.enabled,
+            config: self.config,
+            settings: Arc::new(self.settings),
             store: Arc::new(store),
             runtime: self.places.runtime,
-            gamestream,
         })
     }
 }

@@ -50,7 +50,7 @@ pub enum AppKind {
 pub struct Apps(Vec<App>);
 
 /// `[[app]]` as it is written.
-#[derive(Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Entry {
     name: String,
@@ -58,9 +58,20 @@ pub(super) struct Entry {
     #[serde(default)]
     env: BTreeMap<String, String>,
     id: Option<u32>,
+    /// Where it stands in its file.
+    #[serde(skip)]
+    line: Option<usize>,
+}
+
+impl Entry {
+    /// The entry, which begins in this line of its file.
+    pub(super) fn at(self, line: usize) -> Self {
+        Self { line: Some(line), ..self }
+    }
 }
 
 /// A list of arguments, or one line for the shell.
+#[derive(Clone, Debug)]
 struct CommandLine(Vec<String>);
 
 impl<'de> Deserialize<'de> for CommandLine {
@@ -96,30 +107,43 @@ impl<'de> Deserialize<'de> for CommandLine {
 }
 
 impl Apps {
-    pub(super) fn new(entries: Vec<Entry>, session: String) -> Result<Self, String> {
+    /// Refused with the line of the entry that is wrong.
+    pub(super) fn new(entries: Vec<Entry>, session: String) -> Result<Self, (Option<usize>, String)> {
         let mut apps = vec![
             App { id: DESKTOP_ID, name: "Desktop".to_owned(), kind: AppKind::Desktop { session } },
             App { id: TEST_CARD_ID, name: "Test card".to_owned(), kind: AppKind::TestCard },
         ];
         for entry in entries {
+            let wrong = |message| Err((entry.line, message));
             let name = entry.name;
             if name.is_empty() || name.chars().any(char::is_control) {
-                return Err(format!("the app name {name:?} is not printable text: rename it"));
+                return wrong(format!("the app name {name:?} is not printable text: rename it"));
             }
             if apps.iter().any(|app| app.name == name) {
-                return Err(format!("there are two apps named {name:?}: rename one"));
+                return wrong(format!("there are two apps named {name:?}: rename one"));
             }
             let id = entry.id.unwrap_or_else(|| id_for_name(&name));
             if !(FIRST_OWN_ID..1 << 31).contains(&id) {
-                return Err(format!("the id {id} of {name:?} must be from {FIRST_OWN_ID} to 2147483647"));
+                return wrong(format!("the id {id} of {name:?} must be from {FIRST_OWN_ID} to 2147483647"));
             }
             if let Some(other) = apps.iter().find(|app| app.id == id) {
-                return Err(format!("{:?} and {name:?} have the id {id}: give one another `id`", other.name));
+                return wrong(format!(
+                    "{:?} and {name:?} have the id {id}: give one another `id`",
+                    other.name
+                ));
             }
             let kind = AppKind::Command { argv: entry.command.0, env: entry.env };
             apps.push(App { id, name, kind });
         }
         Ok(Self(apps))
+    }
+
+    /// What `Desktop` shows, as it is written in a file.
+    pub(super) fn desktop_session(&self) -> Option<&str> {
+        self.0.iter().find_map(|app| match &app.kind {
+            AppKind::Desktop { session } => Some(session.as_str()),
+            _ => None,
+        })
     }
 
     /// The application with this id.

@@ -22,28 +22,21 @@ pub(super) struct Entry {
 }
 
 impl Keyboard {
-    pub(super) fn new(entry: Entry) -> Result<Self, String> {
+    /// Refused with the key that is wrong.
+    pub(super) fn new(entry: Entry) -> Result<Self, (&'static str, String)> {
         let (layout, variant) = match (entry.layout, entry.variant) {
             (Some(layout), variant) => (layout, variant.unwrap_or_default()),
-            (None, Some(_)) => {
-                return Err("`keyboard.variant` needs `keyboard.layout` beside it".to_owned());
+            // No variant is what every layout has.
+            (None, Some(variant)) if !variant.is_empty() => {
+                let message = "`keyboard.variant` needs `keyboard.layout` beside it";
+                return Err(("keyboard.variant", message.to_owned()));
             }
-            (None, None) => {
+            (None, _) => {
                 let (layout, variant) = layout_for_locale(&locale());
                 (layout.to_owned(), variant.to_owned())
             }
         };
-        let options = entry.options.unwrap_or_default();
-        for (key, value) in [("layout", &layout), ("variant", &variant), ("options", &options)] {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "_-,:()+".contains(c);
-            if value.len() > 200 || !value.chars().all(plain) {
-                return Err(format!("`keyboard.{key}` must be XKB names such as \"de\" or \"us,ru\""));
-            }
-        }
-        if layout.is_empty() {
-            return Err("`keyboard.layout` is empty: name one, or remove the line".to_owned());
-        }
-        Ok(Self { layout, variant, options })
+        Ok(Self { layout, variant, options: entry.options.unwrap_or_default() })
     }
 }
 
@@ -105,6 +98,7 @@ fn own_name(language: &str) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::schema;
 
     #[test]
     fn the_locale_decides_about_the_layout() {
@@ -123,10 +117,10 @@ mod tests {
 
     #[test]
     fn names_are_checked_before_they_reach_the_compiler_of_keymaps() {
-        let entry = |layout: &str| Entry { layout: Some(layout.to_owned()), ..Entry::default() };
-        assert!(Keyboard::new(entry("us,ru")).is_ok());
-        assert!(Keyboard::new(entry("")).is_err());
-        assert!(Keyboard::new(entry("../../etc/passwd")).is_err());
+        let layout = |text: &str| schema::find("keyboard.layout").unwrap().check(text.into());
+        assert!(layout("us,ru").is_ok());
+        assert!(layout("").is_err());
+        assert!(layout("../../etc/passwd").is_err());
         assert!(Keyboard::new(Entry { variant: Some("x".into()), ..Entry::default() }).is_err());
     }
 }

@@ -1,27 +1,46 @@
-//! The configuration: one TOML file, every key optional.
+//! The settings: what there is, where it is set, and what it comes to.
 //!
-//! [`Config::load`] reads `punktfunk.toml` and returns plain data with all defaults
-//! filled in; a missing file is the default configuration. Nothing here looks at
-//! the running system except for the two defaults that come from it, the host name
-//! and the keyboard layout. All keys are listed in `docs/configuration.md`.
+//! [`table`] says what every setting is; the reference, the JSON Schema and the form of
+//! the console follow from it. [`Layers`] reads the files, [`Settings`] is the handle on
+//! the settings of a running host, and [`Config`] is plain data with all defaults filled
+//! in. Nothing here looks at the running system except for the defaults that come from
+//! it, the host name and the keyboard layout.
 
 mod api;
 mod apps;
+mod good;
 mod keyboard;
+mod layers;
+mod library;
 mod native;
 mod ports;
+mod problem;
+pub mod published;
+pub mod schema;
 mod sessions;
+mod settings;
+mod shown;
+pub mod table;
+mod text;
+mod value;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Deserialize;
 
 pub use api::Api;
 pub use apps::{App, AppKind, Apps, DESKTOP_ID, FIRST_OWN_ID, TEST_CARD_ID, id_for_name};
 pub use keyboard::{Keyboard, layout_for_locale};
+pub use layers::{Layers, Roots, STATE_FILE, Source};
+pub use library::Library;
 pub use native::Native;
 pub use ports::Ports;
+pub use problem::{ConfigError, Problem};
 pub use sessions::Sessions;
+pub use settings::{ChangeError, Settings};
+pub use shown::{Group, Listing, Shape, Shown};
+pub use text::MAX_BYTES as MAX_FILE_BYTES;
+pub use value::Value;
 
 /// The file name of the configuration in its directory.
 pub const FILE_NAME: &str = "punktfunk.toml";
@@ -35,8 +54,12 @@ pub struct Config {
     pub ports: Ports,
     /// The native protocol.
     pub native: Native,
+    /// GameStream.
+    pub gamestream: GameStream,
     /// The console and the management API.
     pub api: Api,
+    /// Where games are looked for.
+    pub library: Library,
     /// What can be started.
     pub apps: Apps,
     /// How many sessions there are, and whose.
@@ -49,6 +72,16 @@ pub struct Config {
     pub log: String,
     /// Faults made on purpose.
     pub test: Test,
+    /// What is wrong with the files, which are not used as they are; for people.
+    pub problems: Vec<Problem>,
+}
+
+/// GameStream, as the owner wants it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GameStream {
+    /// Clients such as Moonlight are served.
+    pub enabled: bool,
 }
 
 /// Faults made on purpose, for tests of clients and of this host.
@@ -106,42 +139,18 @@ pub enum SoftwareEncoder {
     OpenH264,
 }
 
-/// Why a configuration cannot be used.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// The file is there but cannot be read.
-    #[error("{}: cannot be read ({source}); check its permissions or name another file with --config", file.display())]
-    Read {
-        /// The file.
-        file: PathBuf,
-        /// What the system said.
-        source: std::io::Error,
-    },
-    /// A file named on the command line does not exist.
-    #[error("{}: no such file; leave --config out to run with the defaults", file.display())]
-    Missing {
-        /// The file.
-        file: PathBuf,
-    },
-    /// A line is not understood.
-    #[error("{}:{line}: {message}; correct or remove this line", file.display())]
-    Syntax {
-        /// The file.
-        file: PathBuf,
-        /// The line, counted from 1.
-        line: usize,
-        /// What is wrong with it.
-        message: String,
-    },
-    /// The file is well-formed but a value makes no sense.
-    #[error("{}: {message}", file.display())]
-    Value {
-        /// The file.
-        file: PathBuf,
-        /// What is wrong and what to write instead.
-        message: String,
-    },
+/// What is wrong with values that are good each by itself.
+struct Wrong {
+    key: &'static str,
+    /// Of the entry, for `app`.
+    line: Option<usize>,
+    message: String,
+}
+
+impl Wrong {
+    fn new(key: &'static str, message: String) -> Self {
+        Self { key, line: None, message }
+    }
 }
 
 /// The file as it is written; [`Config`] is what it means.
@@ -151,9 +160,9 @@ struct File {
     name: Option<String>,
     port: Option<u16>,
     native: Native,
+    gamestream: GameStream,
     api: Api,
-    #[serde(rename = "app")]
-    apps: Vec<apps::Entry>,
+    library: Library,
     sessions: Sessions,
     desktop: Desktop,
     keyboard: keyboard::Entry,
@@ -189,8 +198,8 @@ impl Default for Log {
 
 impl Default for Config {
     fn default() -> Self {
-        // An empty file has no value that could be wrong.
-        Self::from_file(File::default()).unwrap_or_else(|message| unreachable!("{message}"))
+        // Nothing that is set could be wrong.
+        Self::from_file(File::default(), Vec::new()).unwrap_or_else(|wrong| unreachable!("{}", wrong.message))
     }
 }
 
@@ -200,65 +209,105 @@ impl Config {
         self.native.port.unwrap_or(self.ports.native())
     }
 
-    /// Reads `file`. When the owner did not name it (`named` is false), a missing
-    /// file means the defaults.
-    pub fn load(file: &Path, named: bool) -> Result<Self, ConfigError> {
-        match std::fs::read_to_string(file) {
-            Ok(text) => Self::parse(&text, file),
-            Err(source) if source.kind() == std::io::ErrorKind::NotFound => {
-                if named {
-                    Err(ConfigError::Missing { file: file.to_owned() })
-                } else {
-                    Ok(Self::default())
-                }
-            }
-            Err(source) => Err(ConfigError::Read { file: file.to_owned(), source }),
-        }
+    /// The TCP port of the console and the management API.
+    pub fn api_port(&self) -> u16 {
+        self.api.port.unwrap_or(self.ports.api())
     }
 
-    /// Reads the text of a configuration; `file` is what errors name.
+    /// True when the setting `key` may have this text.
+    pub fn takes(key: &str, text: &str) -> bool {
+        schema::find(key).is_some_and(|setting| setting.check(text.into()).is_ok())
+    }
+
+    /// Reads the text of one file by itself; `file` is what errors name.
     pub fn parse(text: &str, file: &Path) -> Result<Self, ConfigError> {
-        let parsed: File = toml::from_str(text).map_err(|error| {
-            let at = error.span().map_or(0, |span| span.start).min(text.len());
-            let line = text.as_bytes()[..at].iter().filter(|byte| **byte == b'\n').count() + 1;
-            let message = error.message().replace('\n', " ");
-            ConfigError::Syntax { file: file.to_owned(), line, message }
-        })?;
-        Self::from_file(parsed).map_err(|message| ConfigError::Value { file: file.to_owned(), message })
+        Self::parse_bytes(text.as_bytes(), file)
     }
 
-    fn from_file(file: File) -> Result<Self, String> {
-        let name = file.name.unwrap_or_else(crate::platform::host_name);
-        if name.is_empty() || name.len() > 60 || name.chars().any(char::is_control) {
-            return Err("`name` must be 1 to 60 bytes of printable text".to_owned());
+    /// As [`parse`](Self::parse), for what may be no text.
+    pub fn parse_bytes(bytes: &[u8], file: &Path) -> Result<Self, ConfigError> {
+        let found = text::read(bytes, file, text::Rank::Owner);
+        if !found.problems.is_empty() {
+            return Err(ConfigError { problems: found.problems });
         }
-        if file.encoder.fec_percentage > 100 {
-            return Err("`encoder.fec_percentage` must be 0 to 100".to_owned());
+        let values = found.values.iter().map(|(key, (value, _))| (*key, value.clone()));
+        Self::from_values(values, found.apps.unwrap_or_default()).map_err(|wrong| {
+            let line = found.values.get(wrong.key).map(|(_, line)| *line).or(wrong.line);
+            let message = format!("{}; correct or remove this line", wrong.message);
+            let key = Some(wrong.key.to_owned());
+            ConfigError { problems: vec![Problem { file: Some(file.to_owned()), line, key, message }] }
+        })
+    }
+
+    /// What values mean that are good each by itself.
+    fn from_values(
+        values: impl Iterator<Item = (&'static str, Value)>,
+        apps: Vec<apps::Entry>,
+    ) -> Result<Self, Wrong> {
+        let mut file = toml::Table::new();
+        for (key, value) in values {
+            put(&mut file, key, value.to_toml());
         }
-        if !(0.0..=100.0).contains(&file.test.drop_percent) || file.test.fec_percentage.unwrap_or(0) > 200 {
-            return Err("`test.drop_percent` must be 0 to 100, `test.fec_percentage` 0 to 200".to_owned());
+        let file: File = file.try_into().map_err(|error| {
+            // The schema refuses what these types cannot hold.
+            Wrong::new("", toml::de::Error::message(&error).to_owned())
+        })?;
+        Self::from_file(file, apps)
+    }
+
+    fn from_file(file: File, apps: Vec<apps::Entry>) -> Result<Self, Wrong> {
+        let ports = Ports::new(file.port.unwrap_or(Ports::DEFAULT_BASE))
+            .map_err(|message| Wrong::new("port", message))?;
+        if let Some(port) = file.api.port
+            && let Some(what) = ports.tcp_use(port)
+        {
+            let message = format!("`api.port` must be another than {port}, where this host serves {what}");
+            return Err(Wrong::new("api.port", message));
         }
-        let session = &file.desktop.session;
-        if session.trim().is_empty() || session.len() > 1024 || session.chars().any(char::is_control) {
-            return Err("`desktop.session` must be \"auto\", \"own\" or a command".to_owned());
-        }
+        let apps = Apps::new(apps, file.desktop.session).map_err(|(line, message)| Wrong {
+            key: "app",
+            line,
+            message,
+        })?;
         Ok(Self {
-            name,
-            ports: Ports::new(file.port.unwrap_or(Ports::DEFAULT_BASE))?,
-            native: file.native.checked()?,
+            name: file.name.unwrap_or_else(crate::platform::host_name),
+            ports,
+            native: file.native,
+            gamestream: file.gamestream,
             api: file.api,
-            sessions: file.sessions.checked()?,
-            apps: Apps::new(file.apps, file.desktop.session)?,
-            keyboard: Keyboard::new(file.keyboard)?,
+            library: file.library,
+            sessions: file.sessions,
+            apps,
+            keyboard: Keyboard::new(file.keyboard).map_err(|(key, message)| Wrong::new(key, message))?,
             encoder: file.encoder,
             log: file.log.level,
             test: file.test,
+            problems: Vec::new(),
         })
     }
 }
 
+/// Puts a value into its place: `native.port` into the table `native`. What is no table
+/// there makes room for one.
+fn put(table: &mut toml::Table, key: &str, value: toml::Value) {
+    let Some((name, rest)) = key.split_once('.') else {
+        table.insert(key.to_owned(), value);
+        return;
+    };
+    let inner = table.entry(name).or_insert_with(|| toml::Value::Table(toml::Table::new()));
+    if !inner.is_table() {
+        *inner = toml::Value::Table(toml::Table::new());
+    }
+    if let toml::Value::Table(inner) = inner {
+        put(inner, rest, value);
+    }
+}
+
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod parsing {
     use super::*;
 
     fn parse(text: &str) -> Result<Config, ConfigError> {
@@ -277,7 +326,7 @@ mod tests {
     #[test]
     fn an_error_names_file_line_and_remedy() {
         let error = parse("name = \"x\"\nprot = 5\n").unwrap_err().to_string();
-        assert!(error.starts_with("punktfunk.toml:2: unknown field `prot`"), "{error}");
+        assert!(error.starts_with("punktfunk.toml:2: there is no setting `prot`"), "{error}");
         assert!(error.ends_with("correct or remove this line"), "{error}");
         let error = parse("name = \"x\"\n\nport = \"high\"\n").unwrap_err().to_string();
         assert!(error.starts_with("punktfunk.toml:3: "), "{error}");
@@ -296,7 +345,7 @@ mod tests {
             "[test]\ndrop_percent = 101",
             "[native]\nport = 80",
         ] {
-            assert!(matches!(parse(text), Err(ConfigError::Value { .. })), "{text}");
+            assert!(parse(text).is_err(), "{text}");
         }
     }
 
@@ -319,10 +368,12 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_file_is_an_error_only_when_it_was_named() {
-        let file = Path::new("/nonexistent/punktfunk.toml");
-        assert_eq!(Config::load(file, false).unwrap(), Config::default());
-        assert!(matches!(Config::load(file, true), Err(ConfigError::Missing { .. })));
+    fn values_that_do_not_go_together_are_refused_with_their_line() {
+        let error = parse("name = 'x'\n[keyboard]\nvariant = 'nodeadkeys'").unwrap_err().to_string();
+        assert!(error.starts_with("punktfunk.toml:3: `keyboard.variant` needs"), "{error}");
+        let error = parse("[api]\nport = 48010").unwrap_err().to_string();
+        assert!(error.starts_with("punktfunk.toml:2: `api.port` must be another"), "{error}");
+        assert_eq!(parse("port = 50000").unwrap().api_port(), 50001);
     }
 
     #[test]
@@ -335,16 +386,5 @@ mod tests {
             examples += 1;
         }
         assert!(examples >= 2);
-        for key in
-            ["`name`", "`port`", "`app.", "`keyboard.layout`", "`keyboard.variant`", "`keyboard.options`"]
-        {
-            assert!(page.contains(key), "{key} is not documented");
-        }
-        for key in ["`native.port`", "`native.bind`", "`native.trust_on_first_use`"] {
-            assert!(page.contains(key), "{key} is not documented");
-        }
-        for key in ["`desktop.session`", "`encoder.software`", "`encoder.fec_percentage`", "`log.level`"] {
-            assert!(page.contains(key), "{key} is not documented");
-        }
     }
 }

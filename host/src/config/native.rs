@@ -16,12 +16,3 @@ pub struct Native {
     /// networks where nobody is who should not play.
     pub trust_on_first_use: bool,
 }
-
-impl Native {
-    pub(super) fn checked(self) -> Result<Self, String> {
-        match self.port {
-            Some(0..1024) => Err("`native.port` must be 1024 to 65535".to_owned()),
-            _ => Ok(self),
-        }
-    }
-}

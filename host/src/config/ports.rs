@@ -37,6 +37,18 @@ impl Ports {
         self.base
     }
 
+    /// TCP: the console and the management API, unless they are elsewhere.
+    pub const fn api(self) -> u16 {
+        self.base + 1
+    }
+
+    /// What of GameStream is served on this TCP port.
+    pub(super) fn tcp_use(self, port: u16) -> Option<&'static str> {
+        [(self.https(), "HTTPS"), (self.http(), "HTTP"), (self.rtsp(), "RTSP")]
+            .into_iter()
+            .find_map(|(taken, what)| (taken == port).then_some(what))
+    }
+
     /// TCP: RTSP.
     pub const fn rtsp(self) -> u16 {
         self.base + 21

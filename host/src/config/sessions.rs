@@ -5,9 +5,6 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-/// More screens than any machine could show.
-const MOST: usize = 64;
-
 /// The sessions of a host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -29,13 +26,6 @@ impl Default for Sessions {
 }
 
 impl Sessions {
-    pub(super) fn checked(self) -> Result<Self, String> {
-        if !(1..=MOST).contains(&self.max) {
-            return Err(format!("`sessions.max` must be 1 to {MOST}"));
-        }
-        Ok(self)
-    }
-
     /// How long an application is kept that nobody watches; `None` is for ever.
     pub fn keep(&self) -> Option<Duration> {
         (self.keep_minutes > 0).then(|| Duration::from_secs(u64::from(self.keep_minutes) * 60))
@@ -50,9 +40,5 @@ mod tests {
     fn values_mean_what_they_say() {
         assert_eq!(Sessions::default().keep(), Some(Duration::from_secs(3600)));
         assert_eq!(Sessions { keep_minutes: 0, ..Sessions::default() }.keep(), None);
-        for max in [0, 65] {
-            assert!(Sessions { max, ..Sessions::default() }.checked().is_err());
-        }
-        assert!(Sessions { max: 64, ..Sessions::default() }.checked().is_ok());
     }
 }

@@ -3,9 +3,11 @@
 
 use std::ffi::OsString;
 use std::fs::{DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
+
+use rustix::fs::{Mode, OFlags};
 
 /// Which step of a change failed.
 #[derive(Debug, thiserror::Error)]
@@ -37,6 +39,22 @@ pub fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.write(true).create(true).mode(0o600);
     options
+}
+
+/// The bytes of a regular file that has at most `most`. A link is followed only with
+/// `follow`: who may write to a directory must not lead root to other files.
+pub fn read_bounded(path: &Path, most: u64, follow: bool) -> io::Result<Vec<u8>> {
+    // Opening a pipe would wait for somebody who writes to it.
+    let mut flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
+    flags.set(OFlags::NOFOLLOW, !follow);
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+    let refuse = |why: &str| Err(io::Error::new(io::ErrorKind::InvalidData, why.to_owned()));
+    if !file.metadata()?.is_file() {
+        return refuse("it is no regular file");
+    }
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > most { refuse(&format!("it is longer than {most} bytes")) } else { Ok(bytes) }
 }
 
 /// Replaces `path` as a whole.

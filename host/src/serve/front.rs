@@ -367,7 +367,7 @@ impl Front {
             addresses: addresses(&self.shared.config),
             fingerprint: self.shared.store.native_identity().hash(),
             secret: opened.secret,
-            name: self.shared.config.name.clone(),
+            name: self.shared.name(),
         };
         let closes = opened.closes.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         Window {

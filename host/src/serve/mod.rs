@@ -21,14 +21,14 @@ mod tls;
 
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
-use crate::config::Config;
+use crate::config::{Config, Settings};
 use crate::session::{ClientId, Supervisor};
 use crate::store::{Store, StoreError};
 
@@ -44,8 +44,10 @@ const STOP_PATIENCE: Duration = Duration::from_secs(3);
 /// What a host works with.
 #[derive(Clone, Debug)]
 pub struct Context {
-    /// The owner's settings.
+    /// The owner's settings as they were at the start.
     pub config: Arc<Config>,
+    /// The settings as they are now, and changes of them.
+    pub settings: Arc<Settings>,
     /// Identity and paired clients.
     pub store: Arc<Store>,
     /// Directory of sockets; exists and is private.
@@ -130,6 +132,7 @@ pub enum ServeError {
 /// What every task of a host shares.
 struct Shared {
     config: Arc<Config>,
+    settings: Arc<Settings>,
     store: Arc<Store>,
     supervisor: Arc<dyn Supervisor>,
     desk: desk::Desk,
@@ -147,6 +150,11 @@ struct Shared {
 }
 
 impl Shared {
+    /// The name clients show for this host, as it is now.
+    fn name(&self) -> String {
+        self.settings.current().name.clone()
+    }
+
     /// Calls the supervisor where it may block. `None` when it panicked, which it
     /// logs itself.
     async fn supervise<T: Send + 'static>(
@@ -162,7 +170,7 @@ impl Shared {
 pub struct Running {
     stop: watch::Sender<bool>,
     tasks: JoinSet<()>,
-    announcement: Option<mdns::Announcement>,
+    announcement: Arc<Mutex<Option<mdns::Announcement>>>,
     control: Option<Box<dyn Send>>,
     front: Front,
 }
@@ -190,6 +198,7 @@ pub fn start(
     supervisor.watch(Arc::new(notices.clone()));
     let shared = Arc::new(Shared {
         config: context.config.clone(),
+        settings: context.settings.clone(),
         store: context.store.clone(),
         supervisor,
         desk: desk::Desk::new(context.store.clone(), notices.clone())?,
@@ -219,7 +228,8 @@ pub fn start(
     tasks.spawn(native.serve(shared.clone(), stop.subscribe()));
     tasks.spawn(expiry::watch(shared.clone(), stop.subscribe()));
     tasks.spawn(socket.serve(front.clone(), stop.subscribe()));
-    let announcement = if options.announce { mdns::announce(context) } else { None };
+    let announcement = Arc::new(Mutex::new(options.announce.then(|| mdns::announce(context)).flatten()));
+    rename_with(context, &announcement);
     Ok(Running { stop, tasks, announcement, control, front })
 }
 
@@ -255,6 +265,17 @@ impl GameStream {
     }
 }
 
+/// Announces the host by its new name when it gets one.
+fn rename_with(context: &Context, announcement: &Arc<Mutex<Option<mdns::Announcement>>>) {
+    let announcement = Arc::downgrade(announcement);
+    context.settings.observe(move |before, now| {
+        let Some(announcement) = announcement.upgrade().filter(|_| before.name != now.name) else { return };
+        if let Some(announcement) = &mut *announcement.lock().unwrap_or_else(PoisonError::into_inner) {
+            announcement.rename(&now.name);
+        }
+    });
+}
+
 impl Running {
     /// What the owner can see and do.
     pub fn front(&self) -> &Front {
@@ -264,7 +285,7 @@ impl Running {
     /// Ends everything: no connection and no announcement is left.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
-        let announcement = self.announcement.take();
+        let announcement = self.announcement.lock().unwrap_or_else(PoisonError::into_inner).take();
         let goodbye = tokio::task::spawn_blocking(move || drop(announcement));
         let all = async { while self.tasks.join_next().await.is_some() {} };
         if tokio::time::timeout(STOP_PATIENCE, all).await.is_err() {
@@ -294,6 +315,9 @@ pub fn run(
         let options = Options { announce: true, control, console, restart: restart.clone() };
         let running = start(&context, supervisor, options)?;
         greet(&context);
+        if let Err(error) = context.settings.note_good() {
+            tracing::warn!(%error, "the settings of this start could not be kept for the next");
+        }
         tokio::pin!(ended);
         loop {
             tokio::select! {

@@ -282,7 +282,7 @@ impl Connection {
         let config = &self.shared.config;
         let modes = self.shared.supervisor.codec_modes();
         HostFacts {
-            hostname: config.name.clone(),
+            hostname: self.shared.name(),
             unique_id: self.shared.store.identity().unique_id().to_owned(),
             https_port: config.ports.https(),
             http_port: config.ports.http(),

@@ -95,7 +95,7 @@ impl Shared {
             tracing::warn!(client = %waiting.request.client, "a launch was not followed by RTSP and expired");
         }
         self.forget(expired);
-        let keep = self.settings.rules.keep;
+        let keep = self.rules().keep;
         let abandoned = self.table().abandoned(keep, now);
         for (place, why) in abandoned {
             // Who works on it will be done with it when it is looked at again.

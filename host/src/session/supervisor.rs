@@ -62,7 +62,10 @@ pub struct GameStream {
 }
 
 pub(super) struct Shared {
+    /// As they were at the start.
     pub settings: Settings,
+    /// As they are now.
+    rules: Mutex<Rules>,
     gamestream: Option<GameStream>,
     ledger: Box<dyn KeyLedger>,
     table: Mutex<Table>,
@@ -88,6 +91,7 @@ impl Sessions {
     ) -> std::io::Result<Arc<Self>> {
         let (ended, endings) = channel();
         let shared = Arc::new(Shared {
+            rules: Mutex::new(settings.rules),
             settings,
             gamestream,
             ledger,
@@ -109,6 +113,11 @@ impl Sessions {
             .name("punktfunk-sess".into())
             .spawn(move || endings::watch(&watched, &endings))?;
         Ok(Arc::new(Self { shared }))
+    }
+
+    /// Has these rules from now on. What runs beyond a new limit runs on.
+    pub fn set_rules(&self, rules: Rules) {
+        *lock(&self.shared.rules) = rules;
     }
 
     /// Ends everything: streams with a reason, applications, seats.
@@ -204,6 +213,11 @@ impl Shared {
         }
     }
 
+    /// The rules as they are now.
+    pub fn rules(&self) -> Rules {
+        *lock(&self.rules)
+    }
+
     fn surroundings(&self, place: &Place) -> Surroundings {
         Surroundings { id: place.id, resume: place.resume, ended: self.ended.clone() }
     }
@@ -235,13 +249,13 @@ impl Shared {
     /// and then [`Shared::still`] asked.
     pub fn visible(&self, client: ClientId) -> Option<Arc<Place>> {
         let table = self.table();
-        table.visible(self.settings.rules, client).map(|seat| Arc::clone(&seat.place))
+        table.visible(self.rules(), client).map(|seat| Arc::clone(&seat.place))
     }
 
     /// Whether `client` still sees this place, now that nobody else works on it.
     pub fn still(&self, place: &Place, client: ClientId) -> bool {
         let table = self.table();
-        table.visible(self.settings.rules, client).is_some_and(|seat| seat.place.id == place.id)
+        table.visible(self.rules(), client).is_some_and(|seat| seat.place.id == place.id)
     }
 
     /// Takes a place for an application, once the client's last one is gone.
@@ -251,7 +265,7 @@ impl Shared {
             drop(lock(&ending.operation));
         }
         let resume = wire::SessionId(random()?);
-        let reserved = self.table().reserve(self.settings.rules, client, (app.id, &app.title), resume);
+        let reserved = self.table().reserve(self.rules(), client, (app.id, &app.title), resume);
         self.changed();
         reserved
     }
@@ -414,7 +428,7 @@ impl Supervisor for Sessions {
     }
 
     fn running_app(&self, client: ClientId) -> Option<u32> {
-        self.shared.table().visible(self.shared.settings.rules, client).map(|seat| seat.place.app)
+        self.shared.table().visible(self.shared.rules(), client).map(|seat| seat.place.app)
     }
 
     fn running_apps(&self) -> Vec<u32> {

@@ -16,7 +16,7 @@ use punktfunk_core::native::wire::control::{
 };
 use punktfunk_core::native::wire::datagram::Sound;
 use punktfunk_core::native::wire::{self, Access, Code, Codec, Mode, VERSION};
-use punktfunk_host::config::{Config, Native, Ports};
+use punktfunk_host::config::{Config, Native, Ports, Settings};
 use punktfunk_host::serve::owner::{Answer, Owner, Request, socket_path};
 use punktfunk_host::serve::{self, Context, Front, Options, Running};
 use punktfunk_host::session::{
@@ -191,8 +191,10 @@ impl Stage {
             ..Config::default()
         };
         let port = config.native_port();
+        let settings = Arc::new(Settings::fixed(config));
         let context = Context {
-            config: Arc::new(config),
+            config: settings.current(),
+            settings,
             store: store.clone(),
             runtime: dir.path().to_owned(),
             gamestream: false,

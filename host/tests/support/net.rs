@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use punktfunk_core::gamestream::pairing::Identity;
 use punktfunk_core::gamestream::xml::Document;
-use punktfunk_host::config::{Config, Ports};
+use punktfunk_host::config::{Config, Ports, Settings};
 use punktfunk_host::serve::owner::{Answer, Owner, Request, socket_path};
 use punktfunk_host::serve::{self, Context, Options, Running, ServeError};
 use punktfunk_host::store::Store;
@@ -42,8 +42,10 @@ impl TestHost {
             ports: Ports::new(base).unwrap(),
             ..Config::default()
         };
+        let settings = Arc::new(Settings::fixed(config));
         let context = Context {
-            config: Arc::new(config),
+            config: settings.current(),
+            settings,
             store: store.clone(),
             runtime: dir.path().to_owned(),
             gamestream: true,

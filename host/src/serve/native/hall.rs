@@ -268,7 +268,7 @@ impl Guest<'_> {
             pads: started.pads,
             app: started.app,
             resumed: started.resumed,
-            name: self.house.shared.config.name.clone(),
+            name: self.house.shared.name(),
         }));
         Ok(started)
     }
