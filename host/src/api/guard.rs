@@ -83,7 +83,7 @@ fn as_problem(response: Response) -> Response {
 /// Lets a request through, with its caller and a body that was read whole.
 async fn check(api: &Api, mut request: Request) -> Result<Request, Problem> {
     let host = host(request.headers())?.to_owned();
-    if !api.hosts().knows(&host) {
+    if !api.knows(&host) {
         return Err(unknown_host(&host));
     }
     let method = request.method().clone();

@@ -23,7 +23,7 @@ mod tokens;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
@@ -62,7 +62,7 @@ struct Parts {
     clock: Clock,
     started: Duration,
     table: Table,
-    hosts: Hosts,
+    hosts: RwLock<Hosts>,
     identity: ConsoleIdentity,
     claim: Claim,
     logins: Logins,
@@ -99,10 +99,10 @@ impl Api {
         let table = Table::read(&openapi::document()).map_err(io::Error::other)?;
         let claim = Claim::of(&state);
         claim.make()?;
-        Ok(Self(Arc::new(Parts {
+        let api = Self(Arc::new(Parts {
             started: clock.elapsed(),
             table,
-            hosts: Hosts::new(&machine, &config.hosts),
+            hosts: RwLock::new(Hosts::new(&machine, &config.hosts)),
             identity: inside.context.store.console_identity(&names)?,
             claim,
             logins: Logins::new(clock.clone()),
@@ -113,7 +113,22 @@ impl Api {
             health: Mutex::default(),
             inside,
             clock,
-        })))
+        }));
+        api.follow_names(machine);
+        Ok(api)
+    }
+
+    /// Answers to the names that the settings have, also after a change of them.
+    fn follow_names(&self, machine: String) {
+        let parts = Arc::downgrade(&self.0);
+        self.inside().context.settings.observe(move |before, now| {
+            if before.api.hosts != now.api.hosts
+                && let Some(parts) = parts.upgrade()
+            {
+                let hosts = Hosts::new(&machine, &now.api.hosts);
+                *parts.hosts.write().unwrap_or_else(PoisonError::into_inner) = hosts;
+            }
+        });
     }
 
     /// Everything that is answered: the operations, the console, and the guard around them.
@@ -220,7 +235,8 @@ impl Api {
         &self.0.table
     }
 
-    fn hosts(&self) -> &Hosts {
-        &self.0.hosts
+    /// Whether a `Host` is one of ours.
+    fn knows(&self, host: &str) -> bool {
+        self.0.hosts.read().unwrap_or_else(PoisonError::into_inner).knows(host)
     }
 }

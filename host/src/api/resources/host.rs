@@ -134,7 +134,7 @@ pub fn describe_host(api: &Api) -> Host {
     let modes = inside.supervisor.codec_modes();
     let kinds = codec_mode::ALL.into_iter().filter(|(_, _, _, bit)| modes & bit != 0);
     Host {
-        name: config.name.clone(),
+        name: inside.context.settings.current().name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         id: store.identity().unique_id().to_owned(),
         addresses: serve::addresses(config.api.bind).iter().map(ToString::to_string).collect(),
@@ -169,7 +169,7 @@ async fn public(State(api): State<Api>) -> Result<Json<PublicHost>, Problem> {
         "This host is nobody's yet: run `punktfunk-host claim` on it and open the link that it shows."
     };
     Ok(Json(PublicHost {
-        name: api.inside().context.config.name.clone(),
+        name: api.inside().context.settings.current().name.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         claimed,
         setup_hint: setup_hint.to_owned(),

@@ -5,6 +5,7 @@ pub mod claim;
 pub mod events;
 pub mod host;
 pub mod login;
+pub mod settings;
 pub mod tokens;
 
 use tokio::task::JoinSet;
@@ -19,6 +20,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(claim::routes())
         .merge(login::routes())
         .merge(tokens::routes())
+        .merge(settings::routes())
         .merge(events::routes())
 }
 
