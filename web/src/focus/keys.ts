@@ -22,7 +22,15 @@ export function keeps(element: Element | null, direction: Direction): boolean {
     // Up and down have no use in one line of text: they lead out of it.
     return !NO_TEXT.includes(element.type) && sideways;
   }
-  return element?.getAttribute("role") === "tab" && sideways;
+  if (element?.getAttribute("role") === "tab") return sideways;
+  return scrolls(element, direction);
+}
+
+/** Whether the element itself can still be scrolled that way: a log, a long text. */
+function scrolls(element: Element | null, direction: Direction): boolean {
+  if (element === null || element.getAttribute("tabindex") !== "0") return false;
+  const left = element.scrollHeight - element.clientHeight - element.scrollTop;
+  return (direction === "up" && element.scrollTop > 1) || (direction === "down" && left > 1);
 }
 
 /** A step of a select or a slider by an arrow to the side. */

@@ -1,6 +1,6 @@
 // A gamepad works the console: the D-pad or left stick moves the focus, A clicks, B goes
 // back. Pads are polled once a frame, and only while one is connected and the page is seen.
-import { step } from "./keys";
+import { keeps, step } from "./keys";
 import { type Direction, move } from "./spatial";
 
 /** Button numbers of the standard mapping. */
@@ -64,8 +64,16 @@ function act(press: Direction | "a" | "b"): void {
   } else if (press === "b") {
     back();
   } else if (!step(active, press)) {
-    move(document, press);
+    const own = active !== null && active.getAttribute("tabindex") === "0" && keeps(active, press);
+    if (own) scroll(active, press);
+    else if (!move(document, press)) scroll(document.documentElement, press);
   }
+}
+
+function scroll(element: Element, direction: Direction): void {
+  const by = element.clientHeight * 0.4;
+  if (direction === "down") element.scrollBy({ top: by });
+  if (direction === "up") element.scrollBy({ top: -by });
 }
 
 /** Closes the dialog that is open, else goes to the page before. */

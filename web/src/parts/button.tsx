@@ -3,13 +3,14 @@ import { Link, type LinkProps } from "@tanstack/react-router";
 import type { ButtonHTMLAttributes, ReactNode } from "react";
 import { Icon, type IconName } from "./icons";
 
-export type Look = "primary" | "plain" | "quiet" | "danger";
+export type Look = "primary" | "plain" | "quiet" | "danger" | "quiet-danger";
 
 const LOOKS: Record<Look, string> = {
   primary: "bg-accent text-on-accent border-transparent font-semibold hover:brightness-110",
   plain: "bg-raised text-ink border-edge hover:border-ink",
   quiet: "bg-transparent text-ink border-transparent hover:bg-raised",
-  danger: "bg-transparent text-error border-transparent hover:bg-soft-error hover:border-error",
+  danger: "bg-transparent text-error border-error hover:bg-soft-error",
+  "quiet-danger": "bg-transparent text-error border-transparent hover:bg-soft-error",
 };
 
 const SHAPE =

@@ -114,11 +114,11 @@ export function CheckBox({
 }) {
   const id = useId();
   return (
-    <div className="flex min-h-11 items-start gap-3 py-1.5">
+    <div className="flex min-h-11 items-start gap-3 py-2.5">
       <input
         id={id}
         type="checkbox"
-        className="mt-1 size-5 shrink-0 accent-(--accent)"
+        className="mt-0.5 size-5 shrink-0 accent-(--accent)"
         checked={checked}
         disabled={disabled}
         aria-describedby={help ? `${id}h` : undefined}

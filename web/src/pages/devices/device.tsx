@@ -44,7 +44,7 @@ export function DeviceRow({ device }: { device: Device }) {
           {t("action.change")}
           <span className="sr-only">{device.name}</span>
         </Button>
-        <Button look="danger" onClick={() => setOpen("revoke")}>
+        <Button look="quiet-danger" onClick={() => setOpen("revoke")}>
           {t("device.revoke")}
           <span className="sr-only">{device.name}</span>
         </Button>

@@ -89,7 +89,7 @@ function Probes() {
               </p>
             </div>
             <ErrorText error={run.error} />
-            <div className="grid gap-6 xl:grid-cols-2 xl:items-start">
+            <div className="gap-6 xl:columns-2">
               {areas.map((area) => (
                 <Area
                   key={area}
@@ -133,6 +133,7 @@ function Area({
   const sorted = [...probes].sort((a, b) => GRAVE.indexOf(a.severity) - GRAVE.indexOf(b.severity));
   return (
     <Panel
+      className="mb-6 break-inside-avoid"
       id={`area-${area}`}
       title={name}
       actions={

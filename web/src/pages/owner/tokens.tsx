@@ -67,7 +67,7 @@ function Row({ token }: { token: Token }) {
           {token.expires && ` · ${t("device.expires", { when: ago(token.expires) })}`}
         </p>
       </div>
-      <Button look="danger" onClick={() => setAsked(true)}>
+      <Button look="quiet-danger" onClick={() => setAsked(true)}>
         {t("device.revoke")}
         <span className="sr-only">{token.name}</span>
       </Button>

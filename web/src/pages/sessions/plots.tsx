@@ -52,7 +52,7 @@ function Swatch({ index }: { index: number }) {
 
 export function Plots({ history, figures }: { history: History; figures: Figures }) {
   return (
-    <div className="grid gap-6 lg:grid-cols-2">
+    <div className="grid gap-6 lg:grid-cols-2 xl:grid-cols-3">
       <Card title={t("figure.fps")} value={count(figures.fps)}>
         <Plot
           series={history.fps}
@@ -65,11 +65,12 @@ export function Plots({ history, figures }: { history: History; figures: Figures
         <Plot
           series={history.bitrate}
           label={t("plot.bitrate", { value: rate(figures.bitrate_kbps) })}
-          format={rate}
+          format={rateMark}
           least={1000}
         />
       </Card>
       <Card
+        className="lg:col-span-2 xl:col-span-1"
         title={t("plot.loss_title")}
         value={
           <span className="flex flex-wrap gap-x-4">
@@ -88,7 +89,7 @@ export function Plots({ history, figures }: { history: History; figures: Figures
             loss: percent(figures.loss_percent),
             parity: percent(figures.parity_percent),
           })}
-          format={percent}
+          format={percentMark}
           least={5}
         />
       </Card>
@@ -97,17 +98,24 @@ export function Plots({ history, figures }: { history: History; figures: Figures
   );
 }
 
+/** Marks of the axes need no digits after the point. */
+const percentMark = (value: number) => `${count(value)} %`;
+const millisMark = (value: number) => `${count(value)} ms`;
+const rateMark = (value: number) => (value === 0 ? "0" : rate(value));
+
 function Card({
   title,
   value,
+  className = "",
   children,
 }: {
   title: string;
+  className?: string;
   value: React.ReactNode;
   children: React.ReactNode;
 }) {
   return (
-    <section className="min-w-0 rounded-panel border border-line bg-panel p-5">
+    <section className={`min-w-0 rounded-panel border border-line bg-panel p-5 ${className}`}>
       <div className="mb-3 flex flex-wrap items-baseline justify-between gap-x-4 gap-y-1">
         <h2 className="font-semibold">{title}</h2>
         <div className="text-sm text-dim">{value}</div>
@@ -121,29 +129,35 @@ function Latency({ history, figures }: { history: History; figures: Figures }) {
   const stages = STAGES.filter((stage) => figures.latency_ms[stage]);
   const total = stages.reduce((sum, stage) => sum + (figures.latency_ms[stage]?.p50 ?? 0), 0);
   return (
-    <Card title={t("plot.latency_title")} value={t("plot.total", { value: millis(total) })}>
-      <Plot
-        series={history.latency}
-        label={t("plot.latency", { value: millis(total) })}
-        format={millis}
-        least={10}
-        stacked
-      />
-      <table className="mt-3 w-full text-sm">
-        <thead className="text-dim">
-          <tr>
-            <th className="pb-1 text-left font-normal">{t("plot.stage")}</th>
-            <th className="pb-1 text-right font-normal">{t("plot.p50")}</th>
-            <th className="pb-1 text-right font-normal">{t("plot.p95")}</th>
-            <th className="pb-1 text-right font-normal">{t("plot.max")}</th>
-          </tr>
-        </thead>
-        <tbody>
-          {stages.map((stage) => (
-            <StageRow key={stage} stage={stage} figures={figures} />
-          ))}
-        </tbody>
-      </table>
+    <Card
+      className="lg:col-span-2 xl:col-span-3"
+      title={t("plot.latency_title")}
+      value={t("plot.total", { value: millis(total) })}
+    >
+      <div className="grid gap-x-8 gap-y-3 xl:grid-cols-[minmax(0,3fr)_minmax(0,2fr)] xl:items-center">
+        <Plot
+          series={history.latency}
+          label={t("plot.latency", { value: millis(total) })}
+          format={millisMark}
+          least={10}
+          stacked
+        />
+        <table className="w-full text-sm">
+          <thead className="text-dim">
+            <tr>
+              <th className="pb-1 text-left font-normal">{t("plot.stage")}</th>
+              <th className="pb-1 text-right font-normal">{t("plot.p50")}</th>
+              <th className="pb-1 text-right font-normal">{t("plot.p95")}</th>
+              <th className="pb-1 text-right font-normal">{t("plot.max")}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {stages.map((stage) => (
+              <StageRow key={stage} stage={stage} figures={figures} />
+            ))}
+          </tbody>
+        </table>
+      </div>
     </Card>
   );
 }
