@@ -95,8 +95,9 @@ function mark(): string[] {
   for (const element of root.querySelectorAll<HTMLElement>(focusable)) {
     const off = element.matches(":disabled") || element.closest("[inert]") !== null;
     const seen = element.checkVisibility({ visibilityProperty: true });
-    const skip = element.classList.contains("skip") || element.tabIndex < 0;
-    if (off || !seen || skip || element.getClientRects().length === 0) continue;
+    // Who has the focus of a list of tabs is one of its tabs.
+    const aside = element.matches(".skip, [role=tablist]") || element.tabIndex < 0;
+    if (off || !seen || aside || element.getClientRects().length === 0) continue;
     const said = element.getAttribute("aria-label") ?? element.textContent ?? "";
     const words = said
       .trim()

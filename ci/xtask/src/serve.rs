@@ -23,6 +23,9 @@ const DEFAULT_PORT: u16 = 47_989;
 /// How long a host may take until it listens: the first start makes an RSA key.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// The console comes up together with the rest.
+const CONSOLE_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Options of `cargo xtask serve`.
 #[derive(Args)]
 pub struct Options {
@@ -69,6 +72,9 @@ pub struct AnnounceOptions {
     /// The port it will listen on
     #[arg(long)]
     port: u16,
+    /// The host's program, whose `claim` says how to take the console over
+    #[arg(long)]
+    host: PathBuf,
 }
 
 /// Sets up, builds, and becomes the host.
@@ -91,13 +97,14 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         built
     };
 
-    start_announcer(options.port)?;
-    let mut host = Command::new(folder.join("punktfunk-host"));
+    let program = folder.join("punktfunk-host");
+    start_announcer(options.port, &program)?;
+    let mut host = Command::new(&program);
     host.args(["serve", "--gamestream", "--port", &options.port.to_string()]);
     without_cargo(&mut host)?;
-    println!("starting {} (Ctrl-C ends it)", folder.join("punktfunk-host").display());
+    println!("starting {} (Ctrl-C ends it)", program.display());
     // `exec` comes back only when it failed.
-    Err(host.exec()).with_context(|| format!("starting {}", folder.join("punktfunk-host").display()))
+    Err(host.exec()).with_context(|| format!("starting {}", program.display()))
 }
 
 /// Hands a PIN to the running host, or has it show one.
@@ -112,7 +119,8 @@ pub fn pair(options: &PairOptions) -> Result<ExitCode> {
     Ok(exit_code(command.status().with_context(|| format!("starting {}", host.display()))?.success()))
 }
 
-/// Waits until the host listens, then says how to reach it. Ends with the host.
+/// Waits until the host listens, then says how to reach it and its console. Ends with
+/// the host.
 pub fn announce(options: &AnnounceOptions) -> Result<ExitCode> {
     let running = PathBuf::from(format!("/proc/{}", options.process));
     let since = Instant::now();
@@ -127,8 +135,14 @@ pub fn announce(options: &AnnounceOptions) -> Result<ExitCode> {
         }
         std::thread::sleep(Duration::from_millis(100));
     }
-    print!("{}", welcome(options.port, &own_addresses()));
+    // Settings may have switched it off, or moved it.
+    while !listens(console_port(options.port)) && since.elapsed() < CONSOLE_PATIENCE && running.exists() {
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let addresses = own_addresses();
+    print!("{}", welcome(options.port, &addresses));
     std::io::stdout().flush()?;
+    introduce_console(options, &addresses);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -150,6 +164,30 @@ fn welcome(port: u16, addresses: &[IpAddr]) -> String {
         native_port(port)
     );
     text
+}
+
+/// Lets the host say where its console is and how to get in: link, code and QR code while
+/// it has no owner, afterwards that the password counts.
+fn introduce_console(options: &AnnounceOptions, addresses: &[IpAddr]) {
+    let mut claim = Command::new(&options.host);
+    claim.args(["claim", "--port", &options.port.to_string()]);
+    // It writes to our terminal itself: it draws the code as that terminal can show it.
+    if !claim.status().is_ok_and(|status| status.success()) {
+        print!("{}", console(options.port, addresses));
+    }
+    println!();
+}
+
+/// What can be said of the console without asking the host.
+fn console(port: u16, addresses: &[IpAddr]) -> String {
+    let link = |address: &IpAddr| format!("    https://{}/\n", SocketAddr::new(*address, console_port(port)));
+    let links: String = addresses.iter().map(link).collect();
+    format!("The console; log in with your password:\n{links}")
+}
+
+/// Where the console is: beside the port of GameStream.
+fn console_port(port: u16) -> u16 {
+    port.saturating_add(1)
 }
 
 /// Where punktfunk/1 is unless the configuration says otherwise: as the host derives it.
@@ -209,11 +247,12 @@ fn speaks_gamestream(port: u16) -> bool {
 
 /// Starts the process that announces, as a grandchild: the host must not inherit a
 /// child it knows nothing of.
-fn start_announcer(port: u16) -> Result<()> {
+fn start_announcer(port: u16, host: &Path) -> Result<()> {
     let me = std::env::current_exe()?;
     let mut shell = Command::new("sh");
     shell.args(["-c", "\"$0\" \"$@\" </dev/null &"]).arg(me);
     shell.args(["announce", "--process", &std::process::id().to_string(), "--port", &port.to_string()]);
+    shell.arg("--host").arg(host);
     let status = shell.status().context("starting sh")?;
     if !status.success() {
         bail!("sh could not start the process that waits for the host");
@@ -309,6 +348,14 @@ mod tests {
         assert!(other.contains("cargo xtask pair PIN --port 50000\n"));
         assert!(other.contains("UDP port 11788") && other.contains("pair --native --port 50000\n"));
         assert_eq!(native_port(10_000), 10_012);
+    }
+
+    #[test]
+    fn the_console_is_named_with_every_address() {
+        let addresses = ["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()];
+        let text = console(DEFAULT_PORT, &addresses);
+        assert!(text.contains("log in with your password:\n"));
+        assert!(text.ends_with("    https://192.0.2.7:47990/\n    https://[2001:db8::7]:47990/\n"));
     }
 
     #[test]

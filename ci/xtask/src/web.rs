@@ -23,10 +23,6 @@ const NOT_BUILT: [&str; 5] = ["dist", "e2e", "node_modules", "toolchain", "cover
 
 /// Installs what is missing and builds `web/dist`, unless nothing changed.
 pub fn build() -> Result<()> {
-    if !exists() {
-        println!("console: there is none in this source tree");
-        return Ok(());
-    }
     let console = Folder::console()?;
     console.install()?;
     let digest = console.digest()?;
@@ -43,10 +39,6 @@ pub fn build() -> Result<()> {
 /// Formatting, lints, types, unit tests, build and the size of the first load.
 pub fn tests() -> Result<Tally> {
     let mut tally = Tally::default();
-    if !exists() {
-        tally.skip("web", "there is no console in this source tree");
-        return Ok(tally);
-    }
     let console = Folder::console()?;
     console.install()?;
     if !program::succeeds(&mut console.script("check")?)? {
@@ -72,11 +64,6 @@ pub fn tests() -> Result<Tally> {
     build()?;
     first_load(&console, &mut tally)?;
     Ok(tally)
-}
-
-/// Whether the source tree has a console.
-pub fn exists() -> bool {
-    program::root().join("web/package-lock.json").is_file()
 }
 
 /// A folder with a `package.json` and a lock.

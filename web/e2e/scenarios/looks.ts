@@ -138,8 +138,11 @@ async function inGerman(stage: Stage): Promise<string> {
       .filter(([key, text]) => text !== de[key as keyof typeof de] && !text.includes("{"))
       .map(([key, text]) => [text as string, key]),
   );
-  // Words that a German page may have for another reason.
+  // Words that a German page may have for another reason: German ones, and the host's own.
   for (const word of Object.values(de)) english.delete(word);
+  for (const path of ["/host", "/settings", "/diagnostics", "/displays", "/apps", "/devices"]) {
+    for (const word of words((await stage.api(window, "GET", path)).body)) english.delete(word);
+  }
   const left: string[] = [];
   for (const [name, path] of await pages(stage, window)) {
     await open(window.page, path);
@@ -184,4 +187,10 @@ async function themes(stage: Stage): Promise<undefined> {
   await page.reload();
   await settled(page);
   ensure((await brightness()) > 200, "the choice is forgotten");
+}
+
+/** Every text in a piece of JSON. */
+function words(json: unknown): string[] {
+  if (typeof json === "string") return [json];
+  return json !== null && typeof json === "object" ? Object.values(json).flatMap(words) : [];
 }

@@ -14,6 +14,8 @@ import { router } from "./router";
 function leave(): void {
   const path = router.state.location.pathname;
   if (path === "/login" || path === "/claim") return;
+  // Nobody was in: whoever opens the first page is led there already.
+  if (client.getQueryData(queries.me.queryKey) === undefined) return;
   client.removeQueries({ queryKey: queries.me.queryKey });
   void router.invalidate();
 }

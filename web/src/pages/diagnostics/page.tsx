@@ -41,10 +41,10 @@ export function DiagnosticsPage() {
             {t("diagnostics.past")}
           </Tabs.Trigger>
         </Tabs.List>
-        <Tabs.Content value="probes" className="rounded-panel">
+        <Tabs.Content value="probes" tabIndex={-1} className="rounded-panel">
           <Probes />
         </Tabs.Content>
-        <Tabs.Content value="past" className="rounded-panel">
+        <Tabs.Content value="past" tabIndex={-1} className="rounded-panel">
           <Past />
         </Tabs.Content>
       </Tabs.Root>
