@@ -210,6 +210,38 @@ fn every_event_arrives_as_it_was() {
 }
 
 #[test]
+fn a_button_finds_the_pointer_where_it_was_whatever_became_of_the_datagrams() {
+    let moves = [
+        Event::PointerMotion { dx: 3.0, dy: 1.0 },
+        Event::PointerPosition { x: 1.0, y: 0.0 },
+        Event::PointerMotion { dx: -5.0, dy: 2.5 },
+    ];
+    let button = Event::PointerButton { code: 0x110, down: true };
+    // All come; the last is lost; all are lost; the last is overtaken.
+    for (come, late) in [(3, None), (2, None), (0, None), (2, Some(2))] {
+        let (mut outbound, mut inbound, mut out) = (Outbound::new(), Inbound::new(), Vec::new());
+        let said = moves.map(|event| outbound.event(&event));
+        let datagram = |at: usize| match &said[at] {
+            Sent::Datagram(datagram) => *datagram,
+            Sent::Control(_) => panic!("motion may be lost"),
+        };
+        (0..come).for_each(|at| inbound.datagram(&datagram(at), &mut out));
+        let Sent::Control(message) = outbound.event(&button) else { panic!("a button may not be lost") };
+        inbound.control(&message, &mut out);
+        assert_eq!(out.pop(), Some(Input::Event(button)));
+        // In sum it moved as far as all that was said.
+        let motion = out.iter().fold([0.0, 0.0], |[x, y], input| match input {
+            Input::Event(Event::PointerMotion { dx, dy }) => [x + dx, y + dy],
+            _ => [x, y],
+        });
+        assert_eq!(motion, [-2.0, 3.5], "{come} came");
+        let before = out.len();
+        late.iter().for_each(|at| inbound.datagram(&datagram(*at), &mut out));
+        assert_eq!(out.len(), before, "what the button said is not done twice");
+    }
+}
+
+#[test]
 fn whatever_a_pad_does_arrives_as_it_was() {
     let state = State { buttons: 0x1000, left_trigger: 9, left: [-5, 7], ..State::default() };
     let touch = pad::Touch { touchpad: 1, id: 2, phase: Phase::Down, x: 1.0, y: 0.0, pressure: 1.0 };

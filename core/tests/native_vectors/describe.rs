@@ -72,7 +72,14 @@ fn input(message: &Control) -> Value {
     match message {
         Control::Key(m) => json!({"code": m.code, "down": m.down}),
         Control::Text(m) => json!({"text": m.text}),
-        Control::Button(m) => json!({"code": m.code, "down": m.down}),
+        Control::Button(m) => {
+            let pointer = m.pointer.map(|pointer| {
+                let mut bytes = Vec::new();
+                Datagram::from(pointer).encode(&mut bytes);
+                to_hex(&bytes)
+            });
+            json!({"code": m.code, "down": m.down, "pointer": pointer})
+        }
         Control::Scroll(m) => json!({"horizontal": m.horizontal, "vertical": m.vertical}),
         Control::Touch(m) => json!({
             "id": m.id, "phase": phase(m.phase), "x": m.x, "y": m.y, "pressure": m.pressure,

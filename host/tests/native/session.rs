@@ -85,7 +85,7 @@ async fn a_click_does_not_overtake_the_pointer() {
     let mut overtaken = 0;
     for seq in 0..200 {
         throw(&player, &Datagram::PointerPosition { seq, x: 65_535, y: 0 });
-        player.say(Control::Button(Button { code: 0x110, down: seq % 2 == 0 })).await;
+        player.say(Control::Button(Button { code: 0x110, down: seq % 2 == 0, pointer: None })).await;
         let both = [stage.note().await, stage.note().await];
         overtaken += u32::from(both[0].contains("PointerButton"));
     }
@@ -140,8 +140,12 @@ async fn access_is_narrowed_in_the_open_session_and_taken_away() {
         other => panic!("{other:?}"),
     }
     player.say(key(30)).await;
-    player.say(Control::Button(Button { code: 272, down: true })).await;
-    assert_eq!(stage.note().await, heard(1, Event::PointerButton { code: 272, down: true }), "and no key");
+    player.say(Control::Button(Button { code: 272, down: true, pointer: None })).await;
+    assert_eq!(
+        stage.note().await,
+        heard(1, Event::PointerButton { code: 272, down: true, pointer: None }),
+        "and no key"
+    );
     player.say(Control::Quit).await;
     match player.hear().await {
         Ok(Control::Refused(refused)) => {

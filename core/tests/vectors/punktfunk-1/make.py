@@ -132,7 +132,10 @@ def all_messages():
 def input_messages():
     control("host", "Key", 0x20, {"code": 30, "down": True}, (1, 30), (2, 1))
     control("host", "Text", 0x21, {"text": "ñ🙂"}, (1, "ñ🙂"))
-    control("host", "Button", 0x22, {"code": 0x110, "down": False}, (1, 0x110), (2, 0))
+    control("host", "Button", 0x22, {"code": 0x110, "down": False, "pointer": None}, (1, 0x110), (2, 0))
+    for said in (struct.pack(">BIii", 0x40, 7, 256, -257), struct.pack(">BIHH", 0x41, 4294967295, 0, 65535)):
+        control("host", "Button", 0x22, {"code": 0x111, "down": True, "pointer": said.hex()},
+                (1, 0x111), (2, 1), (3, said))
     for horizontal, vertical in ((0, -120), (-2147483648, 2147483647)):
         control("host", "Scroll", 0x23, {"horizontal": horizontal, "vertical": vertical},
                 (1, zigzag(horizontal)), (2, zigzag(vertical)))

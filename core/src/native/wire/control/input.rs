@@ -4,7 +4,9 @@
 use super::Body;
 use crate::input::pad::{Charge, Kind, Sensor};
 use crate::input::{Phase, Tool};
+use crate::native::keys::Direction;
 use crate::native::wire::Error;
+use crate::native::wire::datagram::Datagram;
 use crate::native::wire::fields::{Fields, MAX_BODY, Writer, required};
 
 /// Most bytes of [`Text`].
@@ -57,15 +59,81 @@ pub struct Button {
     pub code: u16,
     /// True for a press.
     pub down: bool,
+    /// Where the pointer was; it may have got there by a datagram that is late or lost.
+    pub pointer: Option<Pointer>,
 }
 
 impl Body for Button {
     fn parse(fields: &mut Fields<'_>) -> Result<Self, Error> {
-        Ok(Self { code: required(1, fields.any(1)?)?, down: required(2, fields.flag(2)?)? })
+        Ok(Self {
+            code: required(1, fields.any(1)?)?,
+            down: required(2, fields.flag(2)?)?,
+            pointer: match fields.bytes(3)? {
+                Some(bytes) => Pointer::parse(bytes)?,
+                None => None,
+            },
+        })
     }
 
     fn write(&self, fields: &mut Writer<'_>) {
         fields.number(1, self.code).number(2, self.down);
+        if let Some(pointer) = self.pointer {
+            let mut bytes = Vec::with_capacity(13);
+            Datagram::from(pointer).encode(&mut bytes);
+            fields.bytes(3, &bytes);
+        }
+    }
+}
+
+/// The newest datagram about the pointer, said again on the control stream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Pointer {
+    /// [`Datagram::PointerMotion`].
+    Motion {
+        /// Its number.
+        seq: u32,
+        /// 256ths of a pixel to the right since the start.
+        dx: i32,
+        /// 256ths of a pixel down since the start.
+        dy: i32,
+    },
+    /// [`Datagram::PointerPosition`].
+    Position {
+        /// Its number.
+        seq: u32,
+        /// From the left edge.
+        x: u16,
+        /// From the top edge.
+        y: u16,
+    },
+}
+
+impl Pointer {
+    /// `None` for a kind that this version does not know.
+    fn parse(bytes: &[u8]) -> Result<Option<Self>, Error> {
+        match Datagram::parse(Direction::ToHost, bytes) {
+            Ok(datagram) => Ok(Self::of(&datagram)),
+            Err(Error::Unknown { .. }) => Ok(None),
+            Err(_) => Err(Error::Value { tag: 3 }),
+        }
+    }
+
+    /// What `datagram` says of the pointer; `None` when it says nothing.
+    pub const fn of(datagram: &Datagram<'_>) -> Option<Self> {
+        match *datagram {
+            Datagram::PointerMotion { seq, dx, dy } => Some(Self::Motion { seq, dx, dy }),
+            Datagram::PointerPosition { seq, x, y } => Some(Self::Position { seq, x, y }),
+            _ => None,
+        }
+    }
+}
+
+impl From<Pointer> for Datagram<'static> {
+    fn from(pointer: Pointer) -> Self {
+        match pointer {
+            Pointer::Motion { seq, dx, dy } => Self::PointerMotion { seq, dx, dy },
+            Pointer::Position { seq, x, y } => Self::PointerPosition { seq, x, y },
+        }
     }
 }
 

@@ -9,7 +9,7 @@ mod session;
 
 pub use input::{
     Button, Clipboard, Key, PadArrival, PadBattery, PadRemoval, PadSensor, PadTouch, PadTriggers, Pen,
-    Scroll, Text, Touch,
+    Pointer, Scroll, Text, Touch,
 };
 pub use pairing::{Mac, PairAnswer, PairConfirm, PairDone, PairStart, Point, SPAKE_LEN, method};
 pub use reader::Reader;

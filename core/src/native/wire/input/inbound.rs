@@ -38,7 +38,13 @@ impl Inbound {
     pub fn control(&mut self, message: &Control, out: &mut Vec<Input>) {
         let event = match message {
             Control::Key(key) => Event::Key { code: key.code, down: key.down },
-            Control::Button(button) => Event::PointerButton { code: button.code, down: button.down },
+            Control::Button(button) => {
+                // The pointer first, when the datagram that moved it is not here yet.
+                if let Some(pointer) = button.pointer {
+                    self.datagram(&pointer.into(), out);
+                }
+                Event::PointerButton { code: button.code, down: button.down }
+            }
             Control::Scroll(control::Scroll { horizontal, vertical }) => {
                 Event::Scroll { horizontal: *horizontal, vertical: *vertical }
             }

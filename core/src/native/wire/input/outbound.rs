@@ -36,6 +36,8 @@ pub struct Outbound {
     /// Pixels since the start, with what is less than a 256th.
     sums: [f64; 2],
     position: Count,
+    /// What was said last of the pointer, for the buttons.
+    pointer: Option<control::Pointer>,
     pads: [PadOut; MAX_PADS as usize],
 }
 
@@ -48,13 +50,18 @@ impl Outbound {
     /// What to send for something done with keyboard, pointer, finger or pen.
     pub fn event(&mut self, event: &Event) -> Sent {
         Sent::Control(match *event {
-            Event::PointerMotion { dx, dy } => return Sent::Datagram(self.moved(dx, dy)),
+            Event::PointerMotion { dx, dy } => {
+                let datagram = self.moved(dx, dy);
+                return self.pointed(datagram);
+            }
             Event::PointerPosition { x, y } => {
                 let seq = self.position.take();
-                return Sent::Datagram(Datagram::PointerPosition { seq, x: share(x), y: share(y) });
+                return self.pointed(Datagram::PointerPosition { seq, x: share(x), y: share(y) });
             }
             Event::Key { code, down } => Control::Key(control::Key { code, down }),
-            Event::PointerButton { code, down } => Control::Button(control::Button { code, down }),
+            Event::PointerButton { code, down } => {
+                Control::Button(control::Button { code, down, pointer: self.pointer })
+            }
             Event::Scroll { horizontal, vertical } => {
                 Control::Scroll(control::Scroll { horizontal, vertical })
             }
@@ -118,6 +125,11 @@ impl Outbound {
             left => Some((now + Duration::from_millis(REPEAT_AFTER_MS), left)),
         };
         Some(Datagram::PadState { seq: due.states.take(), pad, state: due.state })
+    }
+
+    fn pointed(&mut self, datagram: Datagram<'static>) -> Sent {
+        self.pointer = control::Pointer::of(&datagram);
+        Sent::Datagram(datagram)
     }
 
     fn moved(&mut self, dx: f64, dy: f64) -> Datagram<'static> {
