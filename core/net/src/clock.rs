@@ -54,6 +54,16 @@ pub fn wake_on_time() -> io::Result<()> {
     }
 }
 
+/// Whether threads of this process get the real-time scheduling that [`wake_on_time`] asks
+/// for, tried by one that ends at once.
+///
+/// # Errors
+/// The answer to the request, or why there is no thread to ask for.
+pub fn try_real_time() -> io::Result<()> {
+    let thread = std::thread::Builder::new().name("punktfunk-try".into()).spawn(wake_on_time)?;
+    thread.join().unwrap_or_else(|_| Err(io::Error::other("the thread that asked panicked")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -18,11 +18,11 @@ mod udp;
 
 pub use addr::normalised;
 pub use batch::{Batch, BufferPool, Datagrams};
-pub use clock::{monotonic_nanos, thread_cpu_nanos, wake_on_time};
+pub use clock::{monotonic_nanos, thread_cpu_nanos, try_real_time, wake_on_time};
 pub use histogram::Quantiles;
 pub use loopback::{Loopback, Loss};
-pub use pacer::{Limits, Pace, Pacer};
+pub use pacer::{Forecast, Limits, Pace, Pacer};
 pub use recv::{Received, RecvBatch};
-pub use sender::{Destination, PacedSender, SenderConfig, SenderStats, Submit};
+pub use sender::{Destination, PacedSender, SenderConfig, SenderStats, Submit, WIRE_OVERHEAD};
 pub use transport::{Error, Route, Sent, Transport};
 pub use udp::{SendPath, UdpOptions, UdpTransport, bind_udp, bind_udp_to};

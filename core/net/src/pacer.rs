@@ -55,6 +55,25 @@ pub enum Pace {
     Wait(u64),
 }
 
+/// When bytes leave that are handed over now: at once as long as they fit the burst, and
+/// at the rate after that. What gathering packets adds, at most a quantum, is left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forecast {
+    /// Bytes that have to leave before the first, beyond those that may leave at once:
+    /// negative while there is room.
+    pub excess: i64,
+    /// Bytes per second.
+    pub rate: u64,
+}
+
+impl Forecast {
+    /// Nanoseconds until the last of `bytes` leaves.
+    pub fn after(&self, bytes: u64) -> u64 {
+        let waits = self.excess.saturating_add(i64::try_from(bytes).unwrap_or(i64::MAX)).max(0);
+        waits.unsigned_abs().saturating_mul(SCALE) / self.rate.max(1)
+    }
+}
+
 /// The bucket: sent bytes fill it, time drains it at the rate, and what does not
 /// fit waits.
 #[derive(Clone, Debug)]
@@ -102,6 +121,21 @@ impl Pacer {
         let target = capacity - (wanted * size).saturating_mul(SCALE).min(capacity);
         let excess = self.level.saturating_sub(target);
         Pace::Wait(self.at.saturating_add(excess.div_ceil(self.limits.rate.max(1))))
+    }
+
+    /// Takes `bytes` as handed over for sending at `now`, whenever they may leave: for a
+    /// bucket that only foretells.
+    pub fn take(&mut self, now: u64, bytes: usize) {
+        self.drain(now);
+        self.level = self.level.saturating_add((bytes as u64).saturating_mul(SCALE));
+    }
+
+    /// When what is handed over at `now` leaves, if all before it was [taken](Self::take).
+    pub fn forecast(&mut self, now: u64) -> Forecast {
+        self.drain(now);
+        let signed = |bytes: u64| i64::try_from(bytes).unwrap_or(i64::MAX);
+        let excess = signed(self.level.div_ceil(SCALE)).saturating_sub(signed(self.limits.burst));
+        Forecast { excess, rate: self.limits.rate.max(1) }
     }
 
     fn drain(&mut self, now: u64) {
@@ -216,6 +250,27 @@ mod tests {
                     let allowed = u128::from(end - start) * u128::from(limits.rate) / 1_000_000_000 + burst;
                     prop_assert!(total <= allowed + 1, "{total} > {allowed}");
                 }
+            }
+        }
+
+        #[test]
+        fn the_forecast_is_what_comes(
+            limits in limits(), size in 1..1_000_usize,
+            frames in prop::collection::vec((0..5_000_000_u64, 1..300_usize), 1..12),
+        ) {
+            let (mut at, mut free, mut model) = (0, 0, Pacer::new(limits));
+            for (number, &(gap, count)) in frames.iter().enumerate() {
+                at += gap;
+                let foretold = at + model.forecast(at).after((count * size) as u64);
+                model.take(at, count * size);
+                let all: Vec<_> = frames.iter().take(number + 1).scan(0, |at, &(gap, count)| {
+                    *at += gap;
+                    Some((*at, count))
+                }).collect();
+                free = play(limits, size, &all, 0).last().expect("sent").0.max(free);
+                let off = foretold.abs_diff(free.max(at));
+                let most = (limits.quantum.max(size as u64) + size as u64) * 1_000_000_000 / limits.rate;
+                prop_assert!(off <= most + 64, "{foretold} and not {free}, frame {number}");
             }
         }
 

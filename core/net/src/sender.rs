@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use crate::batch::{Batch, BufferPool, Datagrams};
 use crate::clock::{monotonic_nanos, sleep_until, wake_on_time};
 use crate::histogram::{Histogram, Quantiles};
-use crate::pacer::{Limits, Pace, Pacer};
+use crate::pacer::{Forecast, Limits, Pace, Pacer};
 use crate::transport::{Error, Route, Transport};
 
 /// Batches that wait behind the one being sent.
@@ -19,7 +19,7 @@ const DEPTH: usize = 2;
 const BUFFERS: usize = DEPTH + 3;
 /// What each datagram costs on Ethernet beyond its payload: preamble, frame and
 /// gap 38, IPv4 20, UDP 8. (IPv6: 20 more.)
-const WIRE_OVERHEAD: usize = 66;
+pub const WIRE_OVERHEAD: usize = 66;
 
 /// Where a stream goes, shared by those who learn it and those who send. Empty
 /// until the client's first datagram shows its address.
@@ -113,6 +113,8 @@ struct Queue {
     batches: VecDeque<(Batch, u64)>,
     limits: Limits,
     config: SenderConfig,
+    /// All that was handed over, as the thread will pace it.
+    model: Pacer,
     stopping: bool,
 }
 
@@ -141,6 +143,7 @@ impl Shared {
             batches: VecDeque::with_capacity(DEPTH),
             limits: config.limits(),
             config,
+            model: Pacer::new(config.limits()),
             stopping: false,
         };
         Self {
@@ -242,10 +245,19 @@ impl PacedSender {
             add(&self.shared.dropped, 1);
             return Submit::Dropped(batch);
         }
-        queue.batches.push_back((batch, monotonic_nanos()));
+        let (now, datagrams) = (monotonic_nanos(), batch.datagrams());
+        let bytes = datagrams.bytes().len() + datagrams.len() * WIRE_OVERHEAD;
+        queue.model.take(now, bytes);
+        queue.batches.push_back((batch, now));
         drop(queue);
         self.shared.changed.notify_one();
         Submit::Queued
+    }
+
+    /// When a batch leaves that is submitted now, as far as pacing goes. Each datagram counts
+    /// [`WIRE_OVERHEAD`] bytes more than it holds.
+    pub fn forecast(&self) -> Forecast {
+        self.shared.queue().model.forecast(monotonic_nanos())
     }
 
     /// Whether a batch would be queued now. It stays true for the only one who submits.
@@ -284,6 +296,8 @@ impl PacedSender {
         let mut queue = self.shared.queue();
         change(&mut queue.config);
         queue.limits = queue.config.limits();
+        let limits = queue.limits;
+        queue.model.set_limits(monotonic_nanos(), limits);
     }
 
     /// The counters.
