@@ -6,9 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 use punktfunk_core::native::keys::{Aead, Direction, Exported, Schedule};
 use punktfunk_core::native::media::{
-    Error, Event, Flags, Frame, HEADER_LEN, History, Kind, Layout, Limits, Missing, Opener, Order,
-    Packetizer, Piece, Pushed, Reassembler, Sealer, ShardHeader, Side, Wish, datagram_len, exercise_open,
-    exercise_reassemble,
+    Departures, Error, Event, Flags, Frame, HEADER_LEN, History, Kind, Layout, Limits, Missing, Opener,
+    Order, Packetizer, Piece, Pushed, Reassembler, Sealer, ShardHeader, Side, Wish, datagram_len,
+    exercise_open, exercise_reassemble,
 };
 use punktfunk_core::time::Time;
 
@@ -109,6 +109,29 @@ fn a_frame_is_whole_with_its_last_data_shard() {
     assert_eq!((frame.number, frame.epoch, frame.flags), (0, 5, Flags::NEW_PICTURE));
     assert_eq!((frame.timestamp, frame.age, frame.shards, frame.recovered), (77, 100, 71, 0));
     assert!(frame.into_data() == data);
+}
+
+#[test]
+fn the_age_of_a_datagram_counts_to_when_it_leaves() {
+    let mut pair = Pair::new(0, 1472, Order::Numbered);
+    // Ten leave at once, then one each 100 µs.
+    let each = 1456 + 66;
+    let departures = Departures { excess: -10 * each, rate: each as u64 * 10_000, overhead: 66 };
+    pair.packetizer.set_departures(departures);
+    let (layout, datagrams) = pair.send(&unit(100_000, 1), true, 20);
+    assert_eq!((layout.datagrams(), layout.datagram_len()), (91, 1456));
+    for (number, datagram) in datagrams.iter().enumerate() {
+        let mut copy = datagram.clone();
+        let (header, _) = ShardHeader::read(pair.opener.open(NOW, &mut copy).unwrap().plain).unwrap();
+        let waits = number.saturating_sub(9) * 10;
+        assert_eq!(header.index as usize, number);
+        assert_eq!(usize::from(header.age), 100 + waits, "{number}");
+    }
+    pair.packetizer.set_departures(Departures::default());
+    let (_, datagrams) = pair.send(&unit(3_000, 2), true, 1);
+    let mut copy = datagrams[3].clone();
+    let (header, _) = ShardHeader::read(pair.opener.open(NOW, &mut copy).unwrap().plain).unwrap();
+    assert_eq!(header.age, 100, "all leave at once again");
 }
 
 #[test]

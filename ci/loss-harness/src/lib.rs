@@ -8,8 +8,12 @@
 //! to `cargo xtask bench`.
 #![forbid(unsafe_code)]
 
+mod matrix;
+pub mod promise;
 mod sweep;
 mod table;
 
+pub use matrix::matrix;
+pub use promise::Promise;
 pub use sweep::{Row, Sweep, Way};
 pub use table::{as_json, as_table, method};

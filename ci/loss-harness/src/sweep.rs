@@ -88,23 +88,7 @@ impl Sweep {
                 cells.extend(self.ways.iter().map(|way| (*loss, *burst, *way)));
             }
         }
-        let (next, threads) = (AtomicUsize::new(0), std::thread::available_parallelism());
-        let threads = threads.map_or(1, usize::from).min(cells.len());
-        let mut rows = std::thread::scope(|scope| {
-            let work = || {
-                let mut done = Vec::new();
-                while let Some((at, cell)) = Some(next.fetch_add(1, Ordering::Relaxed))
-                    .and_then(|at| cells.get(at).map(|cell| (at, *cell)))
-                {
-                    done.push((at, self.play(cell)));
-                }
-                done
-            };
-            let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-            handles.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect::<Vec<_>>()
-        });
-        rows.sort_by_key(|(at, _)| *at);
-        rows.into_iter().map(|(_, row)| row).collect()
+        in_parallel(&cells, |cell| self.play(*cell))
     }
 
     fn play(&self, (loss, burst, way): (f64, f64, Way)) -> Row {
@@ -124,4 +108,26 @@ impl Sweep {
         session.run_until(end);
         Row { loss, burst, way, outcome: Outcome::of(&session) }
     }
+}
+
+/// What `play` makes of each cell, in their order, on as many threads as the machine has
+/// processors.
+pub(crate) fn in_parallel<C: Sync, R: Send>(cells: &[C], play: impl Fn(&C) -> R + Sync) -> Vec<R> {
+    let (next, threads) = (AtomicUsize::new(0), std::thread::available_parallelism());
+    let threads = threads.map_or(1, usize::from).min(cells.len());
+    let mut rows = std::thread::scope(|scope| {
+        let work = || {
+            let mut done = Vec::new();
+            while let Some((at, cell)) =
+                Some(next.fetch_add(1, Ordering::Relaxed)).and_then(|at| cells.get(at).map(|cell| (at, cell)))
+            {
+                done.push((at, play(cell)));
+            }
+            done
+        };
+        let handles: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
+        handles.into_iter().flat_map(|thread| thread.join().unwrap_or_default()).collect::<Vec<_>>()
+    });
+    rows.sort_by_key(|(at, _)| *at);
+    rows.into_iter().map(|(_, row)| row).collect()
 }

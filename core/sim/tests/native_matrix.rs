@@ -1,135 +1,22 @@
-//! The bound of the code (performance page, P14): without repair exactly those frames are
-//! lost of which more datagrams were lost than they had parity, none more and none less.
-//!
-//! Every frame goes the whole way, sealed, lost, opened, put together and compared; its
-//! shards have two bytes, so that many frames can go it. `PUNKTFUNK_MATRIX_FRAMES` is how
-//! many of them a cell plays: 100,000 unless it says otherwise.
+//! The loss matrix of `punktfunk_sim::native::matrix`, small enough for every run of the tests.
+//! `PUNKTFUNK_MATRIX_FRAMES` is how many frames a cell plays: 100,000 unless it says otherwise.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use punktfunk_core::native::keys::{Aead, Exported};
-use punktfunk_core::native::media::{
-    Event, Flags, Kind, Limits, Opener, Order, Packetizer, Piece, Reassembler, Sealer, Side, datagram_len,
-};
-use punktfunk_core::time::Time;
-use punktfunk_sim::native::{MEDIA_ID, Pool, SECRET};
-use punktfunk_sim::{GilbertElliott, Rng};
-
-/// Bytes of a shard.
-const SHARD: usize = 2;
-
-/// Mean loss and length of bursts.
-const CHANNELS: [(f64, f64); 5] = [(0.001, 1.0), (0.01, 1.0), (0.01, 4.0), (0.05, 4.0), (0.05, 16.0)];
-/// Data and parity shards.
-const SHAPES: [(u16, u16); 5] = [(1, 1), (1, 3), (4, 0), (8, 2), (20, 4)];
-
-#[derive(Clone, Copy, Debug)]
-struct Cell {
-    loss: f64,
-    burst: f64,
-    k: u16,
-    m: u16,
-}
-
-/// What a cell found, in frames.
-#[derive(Clone, Copy, Debug, Default)]
-struct Found {
-    whole: u64,
-    repaired: u64,
-    lost: u64,
-}
-
-struct Player {
-    packetizer: Packetizer,
-    sealer: Sealer,
-    opener: Opener,
-    reassembler: Reassembler,
-    pool: Pool,
-    /// Of the last frames, by number: whether too much of them was lost.
-    beyond: Vec<bool>,
-    found: Found,
-}
-
-impl Player {
-    fn new() -> Self {
-        let traffic = Exported::new(SECRET).traffic(Aead::Aes128Gcm);
-        Self {
-            packetizer: Packetizer::new(0, datagram_len(SHARD)).unwrap(),
-            sealer: Sealer::new(Side::Host, MEDIA_ID, traffic.h2c.clone(), Time(0)).unwrap(),
-            opener: Opener::new(Side::Host, MEDIA_ID, traffic.h2c).unwrap(),
-            reassembler: Reassembler::new(Order::Completed, Limits::default(), Some(0)),
-            pool: Pool::new(),
-            beyond: vec![false; 256],
-            found: Found::default(),
-        }
-    }
-
-    /// Compares what the reassembly says with what was lost.
-    fn settle(&mut self, cell: Cell) {
-        while let Some(event) = self.reassembler.poll() {
-            match event {
-                Event::Frame(frame) => {
-                    assert!(self.pool.is(frame.number, frame.data()), "{cell:?}, frame {}", frame.number);
-                    assert!(!self.beyond[frame.number as usize % 256], "{cell:?}: more than the code can");
-                    self.found.whole += 1;
-                    self.found.repaired += u64::from(frame.recovered > 0);
-                    self.reassembler.recycle(frame);
-                }
-                Event::Lost { first, last } => {
-                    for number in first..=last {
-                        assert!(self.beyond[number as usize % 256], "{cell:?}: {number} could be restored");
-                        self.found.lost += 1;
-                    }
-                }
-            }
-        }
-    }
-
-    fn play(&mut self, cell: Cell, frames: u32, seed: u64) -> Found {
-        let channel = GilbertElliott::of(cell.loss, cell.burst);
-        let (mut unit, mut batch, mut rng, mut bad) = (Vec::new(), Vec::new(), Rng::new(seed), false);
-        let each = datagram_len(SHARD);
-        for number in 0..frames {
-            let now = Time(u64::from(number) * 100);
-            self.pool.fill(&mut unit, number, usize::from(cell.k) * SHARD - rng.below(SHARD as u64) as usize);
-            batch.clear();
-            let piece = Piece { data: &unit, taken: now, epoch: 0, flags: Flags::default(), last: true };
-            let layout = self.packetizer.packetize(now, piece, |_| cell.m, &mut self.sealer, &mut batch);
-            assert_eq!(layout.unwrap().datagrams(), usize::from(cell.k + cell.m), "{cell:?}");
-            let mut lost = 0;
-            for datagram in batch.chunks_mut(each) {
-                if channel.loses(&mut bad, &mut rng) {
-                    lost += 1;
-                    continue;
-                }
-                let opened = self.opener.open(now, datagram).expect("it was sealed with the key");
-                assert_eq!(opened.kind, Kind::Shard);
-                self.reassembler.push(now, opened.plain).expect("it fits to the others");
-            }
-            self.beyond[number as usize % 256] = lost > cell.m;
-            self.settle(cell);
-        }
-        self.reassembler.give_up(frames - 1);
-        self.settle(cell);
-        self.found
-    }
-}
+use punktfunk_sim::native::matrix::Cell;
 
 #[test]
 fn lost_are_exactly_the_frames_whose_losses_exceed_parity() {
     let frames = std::env::var("PUNKTFUNK_MATRIX_FRAMES").ok().and_then(|text| text.parse().ok());
     let frames: u32 = frames.unwrap_or(100_000);
-    let mut cells = Vec::new();
-    for (loss, burst) in CHANNELS {
-        cells.extend(SHAPES.map(|(k, m)| Cell { loss, burst, k, m }));
-    }
+    let cells = Cell::all();
     let next = AtomicUsize::new(0);
     let work = || {
         let mut found = Vec::new();
         loop {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(cell) = cells.get(at) else { return found };
-            found.push((*cell, Player::new().play(*cell, frames, at as u64)));
+            found.push((*cell, cell.play(frames, at as u64)));
         }
     };
     let found = std::thread::scope(|scope| {

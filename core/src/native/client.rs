@@ -278,6 +278,7 @@ impl Media {
     fn path(&self) -> Path {
         Path {
             round_trip: self.clock.round_trip().unwrap_or(UNKNOWN),
+            queue: self.stats.delay,
             reorder: self.collector.reorder(),
             patience: self.patience,
             interval: self.pace.interval().unwrap_or(UNKNOWN),
@@ -417,6 +418,9 @@ impl Media {
             }
             // What can neither be decoded nor mend is not worth any effort.
             let helps = Flags::KEY_FRAME.with(Flags::RECOVERY_POINT);
+            if broken && effort.flags.of(helps) != Flags::default() {
+                attempt.awaited();
+            }
             let useless = broken && gap.overtaken && begun && effort.flags.of(helps) == Flags::default();
             let ends_open = !effort.flags.has(Flags::LAST_BLOCK);
             let gone = useless || todo.takes(gap.frame, attempt.verdict(now, &path, self.quiet, ends_open));

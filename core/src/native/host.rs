@@ -13,13 +13,15 @@ use std::time::Duration;
 
 use super::flow::feedback::{Readings, Sample};
 use super::flow::gso::Offload;
+use super::flow::later::Later;
+use super::flow::mend::Mending;
 use super::flow::mtu::{self, PathMtu};
 use super::flow::parity::{Parity, Protection};
 use super::flow::rate::{Change, Limiter, Rate};
-use super::flow::repair::Budget;
+use super::flow::repair::{Budget, Call};
 use super::flow::to_micros;
 use super::keys::{Direction, Traffic};
-use super::media::{self, Flags, History, Kind, Opener, Packetizer, Piece, Sealer, Side, Wish};
+use super::media::{self, Departures, Flags, History, Kind, Opener, Packetizer, Piece, Sealer, Side, Wish};
 use super::wire::report::{Missing, Nack, Report, Reports};
 use crate::time::Time;
 
@@ -27,10 +29,8 @@ use crate::time::Time;
 const MOST_REPLIES: usize = 16;
 /// Requests for shards that wait to be served.
 const MOST_NACKS: usize = 64;
-/// How long a call for a key frame or a recovery point is taken as said once.
-const SAID: Duration = Duration::from_millis(250);
-/// And how long one that was sent counts as the answer to calls that are older than it.
-const ANSWERED: Duration = Duration::from_secs(1);
+/// What stands in queues for longer than this tells of a path that is slow.
+const QUEUED: Duration = Duration::from_millis(8);
 /// Sequences whose sending times are remembered in order to measure round trips.
 const MARKS: usize = 64;
 /// Round trips looked at together.
@@ -213,44 +213,15 @@ pub struct Media {
     mark: usize,
     trips: [Option<Duration>; TRIPS],
     trip: usize,
-    /// The newest key frame or recovery point, and when it was sent.
-    mending: Option<(u32, Time, Flags)>,
-    key_frame: Call<u32>,
-    invalidate: Call<(u32, u32)>,
+    mending: Mending,
     acknowledged: Option<u32>,
     change: Option<Change>,
     stop_offload: bool,
     new_size: Option<usize>,
     replies: VecDeque<(u32, u64, Time)>,
     nacks: VecDeque<Nack>,
+    later: Later,
     plain: Vec<u8>,
-}
-
-/// Something that the client calls for and that is passed on once.
-#[derive(Clone, Copy, Debug)]
-struct Call<T> {
-    pending: Option<T>,
-    said: Option<Time>,
-}
-
-impl<T> Default for Call<T> {
-    fn default() -> Self {
-        Self { pending: None, said: None }
-    }
-}
-
-impl<T> Call<T> {
-    fn take(&mut self, now: Time) -> Option<T> {
-        let taken = self.pending.take();
-        if taken.is_some() {
-            self.said = Some(now);
-        }
-        taken
-    }
-
-    fn was_said(&self, now: Time) -> bool {
-        self.said.is_some_and(|said| now - said < SAID)
-    }
 }
 
 impl Media {
@@ -280,15 +251,14 @@ impl Media {
             mark: 0,
             trips: [None; TRIPS],
             trip: 0,
-            mending: None,
-            key_frame: Call::default(),
-            invalidate: Call::default(),
+            mending: Mending::default(),
             acknowledged: None,
             change: None,
             stop_offload: false,
             new_size: None,
             replies: VecDeque::with_capacity(MOST_REPLIES),
             nacks: VecDeque::new(),
+            later: Later::default(),
             plain: Vec::new(),
             rate,
         };
@@ -306,6 +276,12 @@ impl Media {
     /// An empty buffer for the next [`Unit`], with memory that was used before.
     pub fn buffer(&mut self) -> Vec<u8> {
         self.history.spare()
+    }
+
+    /// When the datagrams of the next unit will leave: their age counts to then. Without it
+    /// they leave at once.
+    pub const fn set_departures(&mut self, departures: Departures) {
+        self.packetizer.set_departures(departures);
     }
 
     /// The number of the frame that the next unit belongs to.
@@ -338,9 +314,8 @@ impl Media {
         self.history.keep(now, layout, unit.data);
         self.epoch = Some(epoch);
         if flags.has(Flags::KEY_FRAME) || flags.has(Flags::RECOVERY_POINT) {
-            self.mending = Some((layout.frame, now, flags));
-            self.key_frame.said = None;
-            self.invalidate.said = None;
+            let passage = self.passage(layout.datagrams() * layout.datagram_len());
+            self.mending.sent(now, layout.frame, flags, passage);
         }
         let (data, parity, datagram_len) =
             (layout.data_shards(), layout.parity_shards(), layout.datagram_len());
@@ -353,6 +328,7 @@ impl Media {
         }
         self.rate.sent(now);
         if last {
+            self.later.frame(now);
             self.marks[self.mark % MARKS] = (self.sealer.next_sequence().wrapping_sub(1), now);
             self.mark = self.mark.wrapping_add(1);
         }
@@ -423,6 +399,9 @@ impl Media {
         if let Some(batch) = self.answer(now, out) {
             return Output::Send(batch);
         }
+        while let Some(nack) = self.later.take(now) {
+            self.nacks.push_back(nack);
+        }
         while let Some(nack) = self.nacks.pop_front() {
             if let Some(batch) = self.repair(now, nack, out) {
                 return Output::Send(batch);
@@ -434,17 +413,17 @@ impl Media {
             return Output::Send(batch);
         }
         let probe = self.epoch.is_some().then(|| self.mtu.due());
-        Output::Wait([self.rate.due(), probe].into_iter().flatten().min())
+        Output::Wait(
+            [self.rate.due(), probe, self.later.due(), self.mending.due()].into_iter().flatten().min(),
+        )
     }
 
     /// What the encoder and the socket have to know.
     fn order(&mut self, now: Time) -> Option<Output> {
-        if let Some(after) = self.key_frame.take(now) {
-            self.invalidate.pending = None;
-            return Some(Output::KeyFrameWanted { after });
-        }
-        if let Some((first, last)) = self.invalidate.take(now) {
-            return Some(Output::Invalidate { first, last });
+        match self.mending.poll(now) {
+            Some(Call::KeyFrame { after }) => return Some(Output::KeyFrameWanted { after }),
+            Some(Call::Invalidate { first, last }) => return Some(Output::Invalidate { first, last }),
+            None => {}
         }
         if std::mem::take(&mut self.stop_offload) {
             return Some(Output::DisableGso);
@@ -486,11 +465,14 @@ impl Media {
     fn repair(&mut self, now: Time, nack: Nack, out: &mut Vec<u8>) -> Option<Batch> {
         let bytes = self.budget.available(now, self.rate.bps());
         let most = usize::try_from(bytes).unwrap_or(usize::MAX) / self.mtu.size();
+        let round_trip = self.round_trip().unwrap_or_default();
+        let half = self.later.split(now, &nack, self.history.sent(nack.frame), round_trip);
         let Nack { frame, block, missing, turn, spread } = nack;
         // Nobody can miss what would not be there yet; half of the bound is surely less.
-        let way = self.round_trip().unwrap_or_default() / 2;
-        let before = if missing == Missing::Whole { Time(now.0.saturating_sub(to_micros(way))) } else { now };
-        let wish = Wish { turn, least: spread.into(), most, before };
+        let not_yet = Time(now.0.saturating_sub(to_micros(round_trip / 2)));
+        let before = if missing == Missing::Whole { not_yet } else { now };
+        let least = half.as_ref().map_or(spread, |(first, _)| *first);
+        let wish = Wish { turn, least: least.into(), most, before };
         let (at, history, sealer) = ((frame, block), &mut self.history, &mut self.sealer);
         let mut after = None;
         let repair = match missing {
@@ -504,6 +486,7 @@ impl Media {
             self.nacks.push_front(Nack { frame, block, missing: Missing::Whole, turn, spread });
         }
         let repair = repair.ok().filter(|repair| repair.datagrams > 0)?;
+        half.into_iter().for_each(|(_, half)| self.later.push(half));
         self.stats.repairs += repair.datagrams as u64;
         self.budget.spend((repair.datagrams * repair.datagram_len) as u64);
         let (datagrams, datagram_len) = (repair.datagrams, repair.datagram_len);
@@ -527,12 +510,7 @@ impl Media {
         match report {
             Report::Feedback(feedback) => self.feedback(now, Sample::from_wire(&feedback)),
             Report::Nack(nack) if self.nacks.len() < MOST_NACKS => self.nacks.push_back(nack),
-            Report::KeyFrameWanted { after } => {
-                let answered = self.mends_after(now, after, Flags::KEY_FRAME);
-                if !answered && !self.key_frame.was_said(now) {
-                    self.key_frame.pending = Some(after);
-                }
-            }
+            Report::KeyFrameWanted { after } => self.mending.key_frame_wanted(now, after),
             Report::Invalidate { first, last } => self.lost(now, first, last),
             Report::ClockProbe { id, sent } if self.replies.len() < MOST_REPLIES => {
                 self.replies.push_back((id, sent, now));
@@ -576,17 +554,17 @@ impl Media {
             self.stats.refused += 1;
             return;
         }
-        if !self.mends_after(now, last, Flags::default()) && !self.invalidate.was_said(now) {
-            self.invalidate.pending = Some((first, last));
-        }
+        self.mending.lost(now, first, last);
     }
 
-    /// Whether a frame after `last` that mends what was lost is on its way already.
-    fn mends_after(&self, now: Time, last: u32, flags: Flags) -> bool {
-        self.mending.is_some_and(|(frame, sent, has)| {
-            let later = frame.wrapping_sub(last);
-            later > 0 && later < 1 << 31 && now - sent < ANSWERED && has.has(flags)
-        })
+    /// How long a frame of so many bytes takes from here to the client, and its answer back: by
+    /// the pace, on a path that is known to be slow by the rate, and through its queue.
+    fn passage(&self, bytes: usize) -> Duration {
+        let queue = self.stats.last.map_or(Duration::ZERO, |sample| sample.delay);
+        let slow = queue > QUEUED || matches!(self.rate.limiter(), Limiter::Delay | Limiter::Loss);
+        let paced = self.packetizer.departures().takes(bytes);
+        let passes = Duration::from_micros(bytes as u64 * 8_000_000 / self.rate.bps().max(1));
+        self.round_trip().unwrap_or_default() + queue + if slow { passes.max(paced) } else { paced }
     }
 
     /// An upper bound of the shortest round trip of late: reports are not sent at once.

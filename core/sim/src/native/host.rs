@@ -34,6 +34,7 @@ pub struct HostSide {
     media: Media,
     source: Source,
     follows_rate: bool,
+    invalidates: bool,
     keeps: bool,
     /// What the network card makes of batches, while they are left to it.
     wrong_segments: Option<usize>,
@@ -90,6 +91,7 @@ impl HostSide {
                 .starting_at(setup.start.sequence),
             source: Source::new(setup.sizes, setup.seed),
             follows_rate: setup.follows_rate,
+            invalidates: setup.invalidates,
             keeps: setup.keeps,
             wrong_segments: setup.wrong_segments,
             to: CLIENT,
@@ -177,7 +179,8 @@ impl HostSide {
         match output {
             Output::Send(batch) => return self.transmit(batch, send),
             Output::KeyFrameWanted { .. } => self.key_frame_wanted = true,
-            Output::Invalidate { .. } => self.recovery_wanted = true,
+            Output::Invalidate { .. } if self.invalidates => self.recovery_wanted = true,
+            Output::Invalidate { .. } => self.key_frame_wanted = true,
             Output::Bitrate(rate) => {
                 if self.follows_rate {
                     self.source.set_bitrate(rate.encoder);

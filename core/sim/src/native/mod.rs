@@ -8,6 +8,7 @@
 
 mod client;
 mod host;
+pub mod matrix;
 mod outcome;
 mod source;
 
@@ -62,6 +63,8 @@ pub struct Setup {
     pub agreed: u64,
     /// True when the encoder does what the machine says of the bitrate.
     pub follows_rate: bool,
+    /// Whether the encoder can do without a lost frame; otherwise it makes a key frame.
+    pub invalidates: bool,
     /// From host to client.
     pub there: Weather,
     /// From client to host.
@@ -92,6 +95,7 @@ impl Default for Setup {
             sizes: Sizes::default(),
             agreed: 30_000_000,
             follows_rate: false,
+            invalidates: true,
             there: Weather::FAIR,
             back: Weather::FAIR,
             protection: Protection::Adaptive,

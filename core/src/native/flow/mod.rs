@@ -10,6 +10,8 @@ pub mod clock;
 mod exercise;
 pub mod feedback;
 pub mod gso;
+pub mod later;
+pub mod mend;
 pub mod mtu;
 pub mod pace;
 pub mod parity;

@@ -22,9 +22,11 @@ const SAY: Duration = Duration::from_micros(100);
 const MOST_SAY: Duration = Duration::from_millis(2);
 /// So often a request is said in the time that is left for it, and in a later turn.
 const SAYINGS: u32 = 24;
-/// Datagrams that the answer has at least: in the first turn, in the next, and when it is
-/// the last that comes in time. A burst that goes on takes a quarter less with each.
+/// Datagrams that the answer has at least: in the first turn, when that is the only one that
+/// comes in time (the host sends it in two halves), in the next, and in the last that comes
+/// in time. A burst that goes on takes a quarter less with each.
 const FIRST_SPREAD: u8 = 8;
+const ONLY_SPREAD: u8 = 9;
 const NEXT_SPREAD: u8 = 16;
 const LAST_SPREAD: u8 = 32;
 /// How long the first key frame may take before it is asked for.
@@ -32,6 +34,8 @@ const GREETING: Duration = Duration::from_millis(250);
 /// The least and the most time between two calls for a picture that can be decoded.
 const CALL: Duration = Duration::from_millis(100);
 const MOST_CALL: Duration = Duration::from_secs(1);
+/// How long a picture that mends is waited for at most.
+const MOST_AWAITED: Duration = Duration::from_secs(1);
 /// So many times Invalidate is said before a key frame is wanted.
 const INVALIDATIONS: u32 = 2;
 
@@ -40,6 +44,8 @@ const INVALIDATIONS: u32 = 2;
 pub struct Path {
     /// There and back.
     pub round_trip: Duration,
+    /// What stands in queues on top of it, as of late.
+    pub queue: Duration,
     /// How late a datagram may be that is not lost.
     pub reorder: Duration,
     /// How long the client is willing to wait for a frame.
@@ -56,7 +62,7 @@ impl Path {
 
     /// How long after the request of this turn the next turn begins.
     fn again(&self, turns: u8) -> Duration {
-        let once = self.round_trip + (self.round_trip / 8).max(AGAIN);
+        let once = self.round_trip + self.queue + (self.round_trip / 8).max(AGAIN);
         once * (1 << turns.saturating_sub(QUICK_TURNS).min(5))
     }
 }
@@ -102,6 +108,8 @@ pub struct Attempt {
     said: Time,
     answered: bool,
     turns: u8,
+    /// Nothing else is waited for: as long as anything of it comes it is not given up.
+    awaited: bool,
 }
 
 impl Attempt {
@@ -119,6 +127,7 @@ impl Attempt {
             said: now,
             answered: false,
             turns: 0,
+            awaited: false,
         }
     }
 
@@ -145,6 +154,11 @@ impl Attempt {
         }
     }
 
+    /// The picture stands until this frame is whole.
+    pub const fn awaited(&mut self) {
+        self.awaited = true;
+    }
+
     /// More is missing than is still to come.
     pub const fn short(&mut self, now: Time) {
         if self.short.is_none() {
@@ -161,7 +175,7 @@ impl Attempt {
     /// What to do now; [`Verdict::Ask`] counts as done. `ends_open` tells that more shards
     /// than those asked for may be on their way from the encoder: silence then means nothing.
     pub fn verdict(&mut self, now: Time, path: &Path, quiet: Duration, ends_open: bool) -> Verdict {
-        let deadline = self.overtaken.unwrap_or(self.active) + path.patience;
+        let deadline = self.deadline(path);
         if now >= deadline {
             return Verdict::GiveUp;
         }
@@ -197,13 +211,25 @@ impl Attempt {
         Verdict::Ask(turn, (now + self.pause(path)).min(next))
     }
 
+    /// When it is given up. A picture that mends what is broken is worth more than another
+    /// one that would have to pass behind it.
+    fn deadline(&self, path: &Path) -> Time {
+        let known = self.overtaken.unwrap_or(self.active) + path.patience;
+        if !self.awaited {
+            return known;
+        }
+        known.max((self.active + path.patience + path.queue).min(self.since + MOST_AWAITED))
+    }
+
     /// Begins the next turn.
     fn ask(&mut self, now: Time, path: &Path) -> Verdict {
         let in_time = self.since + path.interval;
-        let spread = match self.turns {
-            0 => FIRST_SPREAD,
-            _ if now + path.again(0) > in_time => LAST_SPREAD,
-            _ => NEXT_SPREAD,
+        let is_last = now + path.again(0) > in_time;
+        let spread = match (self.turns, is_last) {
+            (0, false) => FIRST_SPREAD,
+            (0, true) => ONLY_SPREAD,
+            (_, false) => NEXT_SPREAD,
+            (_, true) => LAST_SPREAD,
         };
         let turn = Turn { turn: self.turns, spread };
         (self.turn, self.asked, self.said, self.answered) = (Some(turn), now, now, false);
@@ -284,7 +310,7 @@ impl Recovery {
     /// A frame that mends it has begun to arrive: no call for a while.
     pub fn begins(&mut self, now: Time, path: &Path) {
         if let Some(damage) = &mut self.damage {
-            damage.next = damage.next.max(now + path.patience);
+            damage.next = damage.next.max(now + path.patience + path.queue);
         }
     }
 
@@ -309,7 +335,9 @@ impl Recovery {
     /// What to call for now.
     pub fn poll(&mut self, now: Time, path: &Path) -> Option<Call> {
         let damage = self.damage.as_mut().filter(|damage| now >= damage.next)?;
-        let wait = (path.round_trip * 2).max(CALL) * (1 << damage.calls.min(4));
+        // What answers it is made with the next frame, and stands in the queue as others do.
+        let answer = path.round_trip * 2 + path.queue + path.interval * 2;
+        let wait = answer.max(CALL) * (1 << damage.calls.min(4));
         (damage.next, damage.called) = (now + wait.min(MOST_CALL), Some(now));
         damage.calls = damage.calls.saturating_add(1);
         let (first, last) = (damage.first, damage.last);
@@ -366,6 +394,7 @@ mod tests {
             reorder: Duration::from_millis(1),
             patience: Duration::from_millis(patience),
             interval: Duration::from_micros(16_667),
+            queue: Duration::ZERO,
         }
     }
 
@@ -440,6 +469,44 @@ mod tests {
         let Verdict::Ask(last, _) = ask(&mut attempt, 15_000) else { panic!("not asked for again") };
         assert_eq!(last, Turn { turn: 2, spread: LAST_SPREAD });
         assert_eq!(attempt.in_vain(Time(15_500)), Some(Duration::from_micros(1_500)));
+    }
+
+    #[test]
+    fn the_only_request_that_comes_in_time_asks_for_more() {
+        let interval = Duration::from_micros(8_334);
+        for (millis, spread) in [(4, FIRST_SPREAD), (12, ONLY_SPREAD)] {
+            let way = Path { interval, ..path(millis, 100) };
+            let mut attempt = Attempt::new(Time(0), true);
+            attempt.short(Time(0));
+            let verdict = attempt.verdict(Time(1_000), &way, Duration::ZERO, false);
+            let Verdict::Ask(turn, _) = verdict else { panic!("not asked for") };
+            assert_eq!(turn, Turn { turn: 0, spread }, "{millis} ms");
+        }
+    }
+
+    #[test]
+    fn a_queue_is_waited_for_and_a_picture_that_mends_as_long_as_it_comes() {
+        let slow = Path { queue: Duration::from_millis(50), ..path(4, 100) };
+        let (turns, _, _) = play(Attempt::new(Time(0), true), &slow, None, false);
+        assert_eq!(turns, [2_000, 56_500], "no answer can be there before");
+        let mut recovery = Recovery::default();
+        recovery.lost(Time(0), 7, 7, false);
+        let way = Path { queue: Duration::from_millis(90), ..slow };
+        assert!(recovery.poll(Time(0), &way).is_some() && recovery.due() > Some(Time(130_000)));
+        for awaited in [false, true] {
+            let (mut attempt, mut now) = (Attempt::new(Time(0), true), Time(0));
+            attempt.overtaken(Time(0));
+            if awaited {
+                attempt.awaited();
+            }
+            while attempt.verdict(now, &slow, Duration::ZERO, false) != Verdict::GiveUp
+                && now.as_millis() < 3_000
+            {
+                now = now + Duration::from_millis(5);
+                attempt.shard(now);
+            }
+            assert_eq!(now.as_millis(), if awaited { 1_000 } else { 100 });
+        }
     }
 
     #[test]

@@ -98,6 +98,11 @@ impl History {
         self.bytes
     }
 
+    /// When the last piece of `frame` was sent.
+    pub fn sent(&self, frame: u32) -> Option<Time> {
+        self.entries.iter().rev().find(|entry| entry.layout.frame == frame).map(|entry| entry.at)
+    }
+
     /// The blocks of `frame` that are kept.
     pub fn blocks(&self, frame: u32) -> impl Iterator<Item = u8> + '_ {
         self.entries

@@ -21,7 +21,7 @@ pub use exercise::{exercise_open, exercise_reassemble};
 pub use frame::{Counters, Event, Frame, Gap, Missing, Pushed};
 pub use history::{History, Repair, Wish};
 pub use open::{Opened, Opener, media_id};
-pub use packetize::{Layout, Packetizer, Piece, datagram_len};
+pub use packetize::{Departures, Layout, Packetizer, Piece, datagram_len};
 pub use reassemble::{Limits, Order, Reassembler};
 pub use seal::{Kind, Sealer, Side, TAG_LEN};
 pub use shard::{Flags, HEADER_LEN, MAX_DATA, MAX_PARITY, ShardHeader};

@@ -1,6 +1,8 @@
 //! The host's side: what the encoder gives becomes sealed datagrams of one size with
 //! parity, end to end (page, section 4.2).
 
+use std::time::Duration;
+
 use punktfunk_fec::gf16::{Encoder, Shards, ShardsMut};
 
 use super::shard::OVERHEAD;
@@ -29,6 +31,36 @@ pub struct Piece<'a> {
     pub flags: Flags,
     /// The frame ends with this piece.
     pub last: bool,
+}
+
+/// When the datagrams of a piece leave, as their sender paces them: the age of each counts
+/// to that moment. The default leaves at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Departures {
+    /// Bytes on the wire that leave before the first, beyond those that may leave at once;
+    /// negative while there is room.
+    pub excess: i64,
+    /// Bytes on the wire a second; 0: everything leaves at once.
+    pub rate: u64,
+    /// Bytes on the wire of each datagram beyond its payload.
+    pub overhead: usize,
+}
+
+impl Departures {
+    /// How long after its making the last of so many datagrams of `len` bytes leaves.
+    fn after(&self, datagrams: usize, len: usize) -> Duration {
+        self.takes(datagrams * (len + self.overhead))
+    }
+
+    /// How long it takes until so many bytes on the wire have left.
+    pub fn takes(&self, bytes: usize) -> Duration {
+        if self.rate == 0 {
+            return Duration::ZERO;
+        }
+        let bytes = i64::try_from(bytes).unwrap_or(i64::MAX);
+        let waits = self.excess.saturating_add(bytes).max(0).unsigned_abs();
+        Duration::from_micros(waits.saturating_mul(1_000_000) / self.rate)
+    }
 }
 
 /// How a piece was cut. Together with its bytes it is all that sending again needs.
@@ -114,7 +146,12 @@ impl Layout {
         Some(BlockLayout { block, base, k, m, tail, flags: self.flags.with(ends), begin, end })
     }
 
-    /// The header of shard `index` of `block`, made at `now`.
+    /// How old the picture is at `leaves`, in the unit of the wire.
+    fn age(&self, leaves: Time) -> u16 {
+        u16::try_from((leaves - self.taken).as_micros() / 10).unwrap_or(u16::MAX)
+    }
+
+    /// The header of shard `index` of `block`, which leaves at `now`.
     pub(super) fn header(&self, block: &BlockLayout, index: u16, now: Time) -> ShardHeader {
         ShardHeader {
             frame: self.frame,
@@ -122,7 +159,7 @@ impl Layout {
             epoch: self.epoch,
             flags: block.flags,
             block: block.block,
-            age: u16::try_from((now - self.taken).as_micros() / 10).unwrap_or(u16::MAX),
+            age: self.age(now),
             base: block.base,
             index,
             k: block.k,
@@ -140,6 +177,7 @@ pub struct Packetizer {
     /// Blocks and data shards that the frame in progress has had.
     block: u16,
     base: u16,
+    departures: Departures,
     encoder: Encoder,
 }
 
@@ -153,7 +191,14 @@ impl Packetizer {
     /// A stream whose first frame is number `frame`: 0 of a new session. Datagrams have at
     /// most `payload` bytes.
     pub fn new(frame: u32, payload: usize) -> Result<Self, Error> {
-        let mut new = Self { most: 0, frame, block: 0, base: 0, encoder: Encoder::new() };
+        let mut new = Self {
+            most: 0,
+            frame,
+            block: 0,
+            base: 0,
+            departures: Departures::default(),
+            encoder: Encoder::new(),
+        };
         new.set_payload(payload)?;
         Ok(new)
     }
@@ -166,6 +211,16 @@ impl Packetizer {
         }
         self.most = most;
         Ok(())
+    }
+
+    /// Sets when the datagrams of the pieces to come leave.
+    pub const fn set_departures(&mut self, departures: Departures) {
+        self.departures = departures;
+    }
+
+    /// When the datagrams of the newest piece leave.
+    pub const fn departures(&self) -> Departures {
+        self.departures
     }
 
     /// The number of the frame that the next piece belongs to.
@@ -268,9 +323,17 @@ impl Packetizer {
         let (k, m) = (usize::from(block.k), usize::from(block.m));
         let begin = out.len();
         let mut header = layout.header(block, 0, now);
+        let blocks = usize::from(block.block - layout.first_block);
+        let before = usize::from(block.base - layout.base) + blocks * usize::from(layout.m[0]);
+        let departures = self.departures;
+        let mut at = |index: u16| {
+            let leaves = now + departures.after(before + usize::from(index) + 1, size);
+            (header.index, header.age) = (index, layout.age(leaves));
+            header
+        };
         let mut rest = data.get(block.begin..block.end).unwrap_or_default();
         for index in 0..block.k {
-            header.index = index;
+            let header = at(index);
             let (shard, after) = rest.split_at(len.min(rest.len()));
             datagram(&header, shard, len, out);
             rest = after;
@@ -282,8 +345,7 @@ impl Packetizer {
             let data = Shards::new(front, k, len, size)?;
             self.encoder.encode(data, ShardsMut::new(parity, m, len, size)?)?;
             for (place, index) in back.chunks_exact_mut(size).zip(block.k..) {
-                header.index = index;
-                place[SHARD - HEADER_LEN..SHARD].copy_from_slice(&header.bytes());
+                place[SHARD - HEADER_LEN..SHARD].copy_from_slice(&at(index).bytes());
             }
         }
         for datagram in out[begin..].chunks_exact_mut(size) {
