@@ -306,7 +306,6 @@ const setting = (key, group, title, help, kind, value, more = {}) => ({
   source: "default",
   source_file: null,
   needs_restart: false,
-  pending: null,
   advanced: false,
   locked: false,
   ...more,
@@ -397,6 +396,15 @@ export const settings = {
       { type: "integer", min: 1024, max: 65_000 },
       47_989,
       { needs_restart: true, locked: true, source: "flag" },
+    ),
+    setting(
+      "api.hosts",
+      "api",
+      "Names of the console",
+      "Other names under which browsers may open the console.",
+      { type: "list", max_items: 16, max_bytes: 253, pattern: "^[a-z0-9.-]+$" },
+      ["den.example.org"],
+      { default: [], source: "etc", source_file: "/etc/punktfunk/punktfunk.toml", source_line: 12 },
     ),
     setting(
       "network.interfaces",

@@ -110,7 +110,7 @@ const routes = {
   "POST /host/restart": () => {
     state.host.restart_needed = state.settings.restart_needed = false;
     for (const one of state.settings.settings) {
-      if (one.pending !== null) Object.assign(one, { value: one.pending, pending: null });
+      if (one.pending !== undefined) Object.assign(one, { value: one.pending, pending: undefined });
     }
     told("host");
     tell("settings", { restart_needed: false });

@@ -42,9 +42,26 @@ describe("a setting", () => {
     expect(parse(odd, "ab")).toEqual({ value: "ab" });
   });
 
+  it("takes lists, one a line, each once", () => {
+    const kind = { type: "list", max_items: 2, max_bytes: 5, pattern: "^[a-z]+$" } as const;
+    const one = setting({ kind, value: ["a"], default: [] });
+    expect(parse(one, " a\nb, a\n\n")).toEqual({ value: ["a", "b"] });
+    expect(parse(one, "")).toEqual({ value: [] });
+    for (const bad of ["a\nb\nc", "toolong", "A"]) {
+      expect(parse(one, bad), bad).toHaveProperty("problem");
+    }
+    expect(collect([one], { "a.b": "a" }).values).toEqual({});
+  });
+
+  it("may be left unset where nothing is the default", () => {
+    expect(parse(setting({ default: null }), " ")).toEqual({ value: null });
+    expect(parse(setting({}), " ")).toHaveProperty("problem");
+  });
+
   it("counts with what waits for the restart", () => {
     expect(effective(setting({ pending: 9 }))).toBe(9);
-    expect(effective(setting({ pending: null }))).toBe(4);
+    expect(effective(setting({ pending: null }))).toBeNull();
+    expect(effective(setting({}))).toBe(4);
     expect(effective(setting({ value: true, pending: false }))).toBe(false);
   });
 });

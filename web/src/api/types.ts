@@ -249,9 +249,10 @@ export type Kind =
   | { type: "integer"; min: number; max: number; unit?: string | null }
   | { type: "number"; min: number; max: number; unit?: string | null }
   | { type: "text"; max_bytes: number; pattern?: string | null }
-  | { type: "choice"; options: { value: string; title: string }[] };
+  | { type: "choice"; options: { value: string; title: string }[] }
+  | { type: "list"; max_items: number; max_bytes: number; pattern?: string | null };
 
-export type Value = string | number | boolean | null;
+export type Value = string | number | boolean | string[] | null;
 
 export interface Setting {
   key: string;
@@ -263,7 +264,9 @@ export interface Setting {
   default: Value;
   source: "default" | "vendor" | "etc" | "user" | "state" | "flag";
   source_file?: string | null;
+  source_line?: number | null;
   needs_restart: boolean;
+  /** What it will be after the restart; null: not set any more. Absent: as it is. */
   pending?: Value;
   advanced: boolean;
   locked: boolean;

@@ -114,8 +114,10 @@ function Run({ app }: { app: App }) {
   const able = (devices.data?.devices ?? []).filter(
     (device) => !device.expired && device.access.includes("launch"),
   );
+  const busy = new Set(sessions.data?.sessions.map((one) => one.device.id));
   const [device, setDevice] = useState("");
-  const chosen = device || able[0]?.id;
+  // Who plays already has to quit that first.
+  const chosen = device || (able.find((one) => !busy.has(one.id)) ?? able[0])?.id;
   const start = useAction(
     async () => {
       await api.launch(app.id, chosen);

@@ -13,6 +13,8 @@ import { t } from "../../strings";
 import { change, type Draft, draft } from "./draft";
 import { refreshApps } from "./page";
 
+/** Fields that are folded away at first. */
+const INSIDE = new Set(["env", "width", "height", "fps", "audio_channels"]);
 const CODECS = ["", "h264", "hevc", "av1"];
 
 export function EditDialog({ app, onClose }: { app?: App; onClose: () => void }) {
@@ -67,7 +69,12 @@ export function EditDialog({ app, onClose }: { app?: App; onClose: () => void })
             onText={(text) => set({ command: text })}
           />
         )}
-        <details className="rounded-control border border-line p-4" open={app !== undefined}>
+        <details
+          className="rounded-control border border-line p-4"
+          open={
+            app !== undefined || Object.keys(problems).some((field) => tried && INSIDE.has(field))
+          }
+        >
           <summary className="rounded-control font-medium">{t("edit.more")}</summary>
           <div className="mt-4 flex flex-col gap-5">
             {command && (

@@ -1,6 +1,6 @@
 // The settings form without its looks: values as texts, what is wrong with them, what has
 // changed, and which settings a search finds. Pure.
-import type { Setting, Value } from "../../api/types";
+import type { Kind, Setting, Value } from "../../api/types";
 import { t } from "../../strings";
 import { count } from "../../strings/format";
 import { plain } from "../library/search";
@@ -10,13 +10,12 @@ export type Text = string | boolean;
 
 /** The value that is in force or waits for the restart. */
 export function effective(setting: Setting): Value {
-  return setting.pending !== undefined && setting.pending !== null
-    ? setting.pending
-    : setting.value;
+  return setting.pending !== undefined ? setting.pending : setting.value;
 }
 
 export function toText(value: Value): Text {
   if (typeof value === "boolean") return value;
+  if (Array.isArray(value)) return value.join("\n");
   return value === null ? "" : String(value);
 }
 
@@ -25,6 +24,8 @@ export function parse(setting: Setting, text: Text): { value: Value } | { proble
   const { kind } = setting;
   if (kind.type === "bool") return { value: text === true };
   const typed = String(text).trim();
+  // What has no default may be left unset.
+  if (typed === "" && setting.default === null) return { value: null };
   switch (kind.type) {
     case "integer":
     case "number": {
@@ -47,7 +48,28 @@ export function parse(setting: Setting, text: Text): { value: Value } | { proble
     }
     case "choice":
       return { value: typed };
+    case "list":
+      return parseList(kind, typed);
   }
+}
+
+/** One text a line; commas part them too. */
+function parseList(kind: Kind & { type: "list" }, typed: string): ReturnType<typeof parse> {
+  const items = [...new Set(typed.split(/[\n,]/).map((item) => item.trim()))].filter(Boolean);
+  if (items.length > kind.max_items) return { problem: t("setting.many", { n: kind.max_items }) };
+  for (const item of items) {
+    if (new TextEncoder().encode(item).length > kind.max_bytes) {
+      return { problem: t("setting.long", { n: kind.max_bytes }) };
+    }
+    if (kind.pattern && !matches(kind.pattern, item)) {
+      return { problem: t("setting.bad_item", { item }) };
+    }
+  }
+  return { value: items };
+}
+
+function same(a: Value, b: Value): boolean {
+  return JSON.stringify(a) === JSON.stringify(b);
 }
 
 /** A pattern of the host that this browser does not understand is left to the host. */
@@ -77,7 +99,7 @@ export function collect(
     }
     const result = parse(setting, edit);
     if ("problem" in result) problems[setting.key] = result.problem;
-    else if (result.value !== effective(setting)) values[setting.key] = result.value;
+    else if (!same(result.value, effective(setting))) values[setting.key] = result.value;
   }
   return { values, problems };
 }

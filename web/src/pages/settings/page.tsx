@@ -45,9 +45,11 @@ function Form({ data }: { data: Settings }) {
     send.error instanceof ApiError && send.error.field
       ? { [send.error.field]: explain(send.error) }
       : {};
-  const edit = (key: string, value: Text | null) => {
+  const edit = (key: string, value: Text | null | undefined) => {
     send.clear();
-    setEdits((old) => ({ ...old, [key]: value }));
+    setEdits(({ [key]: _, ...others }) =>
+      value === undefined ? others : { ...others, [key]: value },
+    );
   };
   const shown = find(data.settings, text, advanced);
   const changed = Object.keys(values).length;
@@ -130,7 +132,7 @@ function Group({
   settings: Setting[];
   edits: Edits;
   problems: Record<string, string>;
-  onEdit: (key: string, value: Text | null) => void;
+  onEdit: (key: string, value: Text | null | undefined) => void;
 }) {
   if (settings.length === 0) return null;
   return (

@@ -22,7 +22,8 @@ export function SettingRow({
   setting: Setting;
   edit: Text | null | undefined;
   problem: string | undefined;
-  onEdit: (value: Text | null) => void;
+  /** Null: back to what it is without being set here; undefined: as it was. */
+  onEdit: (value: Text | null | undefined) => void;
 }) {
   const id = useId();
   const text =
@@ -36,7 +37,6 @@ export function SettingRow({
     "aria-describedby": `${id}h ${problem ? `${id}e` : ""}`.trim(),
     ...(problem && { "aria-invalid": true as const }),
   };
-  const atDefault = setting.source === "default" && edit === undefined;
   return (
     <div className="grid gap-x-8 gap-y-2 py-5 first:pt-0 last:pb-0 md:grid-cols-[minmax(0,1fr)_18rem]">
       <div className="min-w-0">
@@ -46,9 +46,7 @@ export function SettingRow({
           </label>
           {edit !== undefined && <Badge tone="accent">{t("setting.edited")}</Badge>}
           {setting.needs_restart && <Badge>{t("setting.restart")}</Badge>}
-          {setting.pending !== undefined && setting.pending !== null && (
-            <Badge tone="warning">{t("setting.pending")}</Badge>
-          )}
+          {setting.pending !== undefined && <Badge tone="warning">{t("setting.pending")}</Badge>}
         </p>
         <p id={`${id}h`} className="mt-1 text-sm text-dim">
           {setting.help}
@@ -63,15 +61,11 @@ export function SettingRow({
         )}
         <p className="mt-1.5 flex flex-wrap items-center gap-x-3 gap-y-1 text-xs text-dim">
           <span className="min-w-0 break-words">{origin(setting)}</span>
-          {!setting.locked && !atDefault && edit !== null && (
-            <Button
-              look="quiet"
-              className="min-h-8! px-2! py-0! text-xs"
-              onClick={() => onEdit(null)}
-            >
-              {t("setting.reset")}
-              <span className="sr-only">{setting.title}</span>
-            </Button>
+          {edit !== undefined && (
+            <Small label={t("setting.revert")} of={setting} onClick={() => onEdit(undefined)} />
+          )}
+          {!setting.locked && setting.source === "state" && edit === undefined && (
+            <Small label={t("setting.reset")} of={setting} onClick={() => onEdit(null)} />
           )}
         </p>
       </div>
@@ -79,12 +73,22 @@ export function SettingRow({
   );
 }
 
+function Small({ label, of, onClick }: { label: string; of: Setting; onClick: () => void }) {
+  return (
+    <Button look="quiet" className="min-h-8! px-2! py-0! text-xs" onClick={onClick}>
+      {label}
+      <span className="sr-only">{of.title}</span>
+    </Button>
+  );
+}
+
 function origin(setting: Setting): string {
-  if (setting.locked) return t("setting.locked");
+  if (setting.locked && setting.source === "flag") return t("setting.locked");
   const from = t(`setting.from.${setting.source}`);
-  return setting.source_file && setting.source !== "state"
-    ? `${from}: ${setting.source_file}`
-    : from;
+  const line = setting.source_line ? `:${setting.source_line}` : "";
+  const where = setting.source_file && setting.source !== "state";
+  const said = where ? `${from}: ${setting.source_file}${line}` : from;
+  return setting.locked ? `${said}. ${t("setting.file_only")}` : said;
 }
 
 function Control({
@@ -125,12 +129,28 @@ function Control({
           value={String(text)}
           onChange={(event) => onText(event.target.value)}
         >
+          {setting.default === null && <option value="">{t("setting.unset")}</option>}
           {kind.options.map((option) => (
             <option key={option.value} value={option.value}>
               {option.title}
             </option>
           ))}
         </select>
+      );
+    case "list":
+      return (
+        <>
+          <textarea
+            {...ids}
+            rows={Math.min(6, Math.max(2, String(text).split("\n").length))}
+            disabled={locked}
+            spellCheck={false}
+            className="control"
+            value={String(text)}
+            onChange={(event) => onText(event.target.value)}
+          />
+          <span className="mt-1 block text-xs text-dim">{t("setting.one_a_line")}</span>
+        </>
       );
     case "text":
       return (
@@ -140,6 +160,7 @@ function Control({
           disabled={locked}
           spellCheck={false}
           autoComplete="off"
+          placeholder={setting.default === null ? t("setting.unset") : undefined}
           className="control"
           value={String(text)}
           onChange={(event) => onText(event.target.value)}
@@ -154,6 +175,7 @@ function Control({
             inputMode={kind.type === "integer" ? "numeric" : "decimal"}
             disabled={locked}
             autoComplete="off"
+            placeholder={setting.default === null ? t("setting.unset") : undefined}
             className="control min-w-0 flex-1"
             value={String(text)}
             onChange={(event) => onText(event.target.value)}
