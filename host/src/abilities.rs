@@ -70,6 +70,28 @@ pub fn find(state: &Path) -> anyhow::Result<Arc<AtomicU32>> {
     Ok(modes)
 }
 
+/// What was found before and is kept in the state directory: nothing yet, or what works
+/// (`codec_mode` bits). An error when the file is damaged or holds for other libraries.
+pub fn look(state: &Path) -> Result<Option<u32>, String> {
+    let file = state.join(FILE);
+    if !file.exists() {
+        return Ok(None);
+    }
+    let of = platform::media_libraries(env!("CARGO_PKG_VERSION"));
+    let stale = || format!("{} is damaged or was made with other libraries", file.display());
+    known(&file, &of).map(Some).ok_or_else(stale)
+}
+
+/// Forgets what was found, so that the next start of a host tries everything again. True
+/// when there was something.
+pub fn forget(state: &Path) -> std::io::Result<bool> {
+    match std::fs::remove_file(state.join(FILE)) {
+        Ok(()) => Ok(true),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
 fn known(file: &Path, of: &str) -> Option<u32> {
     // A file that is missing, damaged or of another version is written anew.
     let results: Results = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;

@@ -9,6 +9,7 @@ mod codecs;
 mod control;
 mod desktop;
 mod diagnose;
+mod doctor;
 mod drawing;
 mod input;
 mod lifetime;
@@ -73,6 +74,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     desktop::SCENARIOS,
     lifetime::SCENARIOS,
     diagnose::SCENARIOS,
+    doctor::SCENARIOS,
     several::SCENARIOS,
     restart::SCENARIOS,
     storm::SCENARIOS,

@@ -143,6 +143,43 @@ pub enum Command {
     AudioTest(Trial),
     /// Try the pointer: is it seen where it was put, and how soon
     InputTest(Trial),
+    /// Find out why something does not work: probes of this machine, and what mends it
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host doctor                        all probes; half a minute\n  \
+        punktfunk-host doctor --area network         those of one area\n  \
+        punktfunk-host doctor --fix clear-seats      carry a fix out that a probe named\n\n\
+        Probes only look. The exit status is 1 when something does not work.")]
+    Doctor {
+        /// system, gpu, encoders, input, audio, display, network, host or desktop
+        #[arg(long, value_name = "AREA")]
+        area: Option<String>,
+        /// Carry out a fix that a probe named
+        #[arg(long, value_name = "ID", conflicts_with = "area")]
+        fix: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Pack what somebody needs who helps, without secrets and names
+    SupportBundle {
+        /// Where to [default: punktfunk-support.tar.gz here; - is the standard output]
+        file: Option<PathBuf>,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Measure how fast each kind of picture is coded; doctor runs this itself
+    #[command(hide = true)]
+    EncodeBench {
+        /// Size of the pictures and pictures a second
+        #[arg(value_parser = mode)]
+        mode: (u32, u32, u32),
+        /// A folder for the seat's sockets
+        folder: PathBuf,
+    },
     /// Code a few pictures of each kind and print what works; the host runs this itself
     #[command(hide = true)]
     EncodeProbe {

@@ -3,6 +3,7 @@
 
 mod args;
 mod config;
+mod doctor;
 mod offline;
 mod pair;
 mod print;
@@ -98,6 +99,11 @@ fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
         Command::EncodeTest(trial) => try_out(&trial, diagnose::encoding),
         Command::AudioTest(trial) => try_out(&trial, diagnose::sound),
         Command::InputTest(trial) => try_out(&trial, diagnose::pointer),
+        Command::Doctor { area, fix, json, places } => {
+            doctor::run(&places, &doctor::Wish { area, fix, json })
+        }
+        Command::SupportBundle { file, places } => doctor::bundle(&places, file.as_deref()),
+        Command::EncodeBench { mode, folder } => doctor::bench(mode, &folder),
         Command::EncodeProbe { mask } => {
             crate::abilities::child(mask)?;
             Ok(0)

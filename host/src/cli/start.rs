@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::Context as _;
 
 use super::args;
-use crate::config::{Config, Layers, Ports, Roots, Settings, Value};
+use crate::config::{Config, FILE_NAME, Layers, Ports, Roots, Settings, Value};
+use crate::doctor::machine::Subject;
 use crate::platform::{self, Account, Places};
 use crate::serve::Context;
 use crate::serve::owner::socket_path;
@@ -51,6 +52,37 @@ pub(super) fn as_owner(args: &args::Places) -> anyhow::Result<Start> {
         platform::drop_root(&account)?;
     }
     Ok(start)
+}
+
+/// For `doctor`: which host these arguments mean, also when its settings cannot be read.
+/// Root becomes the user of the host, if there is one, unless `keep_root`.
+pub(super) fn examined(args: &args::Places, keep_root: bool) -> anyhow::Result<Subject> {
+    let (start, problem) = match find(args, &Flags::new()) {
+        Ok(start) => (start, None),
+        Err(error) => {
+            let defaults = args::Places { config: Some("/dev/null".into()), ..args.clone() };
+            (find(&defaults, &Flags::new())?, Some(format!("{error:#}")))
+        }
+    };
+    if !keep_root
+        && platform::current_user_id() == 0
+        && let Ok(account) = Account::of_the_host()
+    {
+        platform::drop_root(&account)?;
+    }
+    let settings = match &args.config {
+        Some(file) => absolute(file)?,
+        None => start.places.config.join(FILE_NAME),
+    };
+    Ok(Subject {
+        scope: start.places.scope,
+        socket: start.socket(),
+        state: start.state,
+        runtime: start.places.runtime,
+        settings,
+        config: problem.map_or_else(|| Ok(start.config), Err),
+        gamestream: true,
+    })
 }
 
 fn find(args: &args::Places, flags: &Flags) -> anyhow::Result<Start> {

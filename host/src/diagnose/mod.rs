@@ -22,7 +22,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-pub use encoding::encoding;
+pub use encoding::{Speed, encoding, pictures, speed};
 pub use pointer::pointer;
 pub use screen::{capture, display};
 pub use sound::sound;

@@ -7,5 +7,5 @@ mod spawn;
 
 pub use punktfunk_seat_ipc::host::Frame;
 pub use punktfunk_seat_ipc::{App, AppKind, Exit, Keymap, Rect};
-pub use record::{Record, find, new_directory};
+pub use record::{Place, Record, find, forget, new_directory, places};
 pub use seat::{DisplayError, Seat, SeatEvent, SeatEvents, SeatSpec};

@@ -24,6 +24,8 @@ const NAME: &str = "host.json";
 const MAX_LEN: u64 = 16 * 1024;
 /// Seats' directories begin so; the process id of their host and a number follow.
 const PREFIX: &str = "seat-";
+/// Those of the `*-test` commands and of `doctor`; the process id follows.
+const TRIAL: &str = "test-";
 /// How long a seat without a record may take to answer.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -165,6 +167,44 @@ pub fn find(runtime: &Path, owner: &str) -> Vec<(PathBuf, Record)> {
     found
 }
 
+/// The directory of a seat, or of a trial of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The directory.
+    pub directory: PathBuf,
+    /// The host that made it lives.
+    pub has_host: bool,
+    /// A process of the seat lives.
+    pub is_alive: bool,
+}
+
+/// The directories of seats below `runtime`. Looks only, and connects to none of them.
+pub fn places(runtime: &Path) -> Vec<Place> {
+    let entries = std::fs::read_dir(runtime).into_iter().flatten().flatten();
+    let mut all = Vec::new();
+    for entry in entries {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let trial = name.strip_prefix(TRIAL).and_then(|pid| pid.parse().ok());
+        let Some(host) = host_of(&name).or(trial) else { continue };
+        let directory = entry.path();
+        let has_host = Path::new("/proc").join(host.to_string()).exists();
+        let is_alive = !processes_of(&directory).is_empty();
+        all.push(Place { directory, has_host, is_alive });
+    }
+    all.sort_by(|one, other| one.directory.cmp(&other.directory));
+    all
+}
+
+/// Removes a directory of which host and seat are gone. False, and nothing is removed,
+/// when one of them lives.
+pub fn forget(place: &Place) -> io::Result<bool> {
+    if place.has_host || !processes_of(&place.directory).is_empty() {
+        return Ok(false);
+    }
+    std::fs::remove_dir_all(&place.directory).map(|()| true)
+}
+
 /// The process id in the name of a seat's directory.
 fn host_of(name: &str) -> Option<u32> {
     name.strip_prefix(PREFIX)?.split_once('-')?.0.parse().ok()
@@ -189,9 +229,17 @@ fn clear(directory: &Path) {
     }
 }
 
-/// Kills every process that a seat's directory is named to: the seat itself in its
-/// arguments, all others in their environment, by its mark.
 fn kill_all_of(directory: &Path) {
+    for pid in processes_of(directory) {
+        tracing::info!(pid = pid.as_raw_nonzero(), "a process of an unfinished seat is killed");
+        let _ = kill_process(pid, Signal::KILL);
+    }
+}
+
+/// Every other process that a seat's directory is named to: the seat itself in its
+/// arguments, all others in their environment, by its mark.
+fn processes_of(directory: &Path) -> Vec<Pid> {
+    let mut found = Vec::new();
     let mark = [b"PUNKTFUNK_SEAT=", directory.as_os_str().as_bytes()].concat();
     let names = |file: PathBuf, word: &[u8]| {
         std::fs::read(file).is_ok_and(|text| text.split(|byte| *byte == 0).any(|part| part == word))
@@ -204,10 +252,10 @@ fn kill_all_of(directory: &Path) {
             && let Some(pid) = Pid::from_raw(pid)
             && pid != rustix::process::getpid()
         {
-            tracing::info!(pid = pid.as_raw_nonzero(), "a process of an unfinished seat is killed");
-            let _ = kill_process(pid, Signal::KILL);
+            found.push(pid);
         }
     }
+    found
 }
 
 #[cfg(test)]
@@ -260,6 +308,32 @@ mod tests {
         assert!(!seat.wait().unwrap().success());
         assert_eq!(host_of("seat-4194400-1"), Some(4_194_400));
         assert_eq!(host_of("host-47989.sock"), None);
+        std::fs::remove_dir_all(&runtime).unwrap();
+    }
+
+    #[test]
+    fn only_what_nobody_uses_is_forgotten() {
+        let runtime = scratch("places");
+        let mine = new_directory(&runtime).unwrap();
+        for name in ["seat-4194400-1", "seat-4194401-1", "test-4194400", "host-47989.sock", "seat-x"] {
+            std::fs::create_dir(runtime.join(name)).unwrap();
+        }
+        let mut seat = std::process::Command::new("sleep");
+        let seat = seat.arg("1000").env("PUNKTFUNK_SEAT", runtime.join("seat-4194401-1"));
+        let mut seat = seat.spawn().unwrap();
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
+        while !places(&runtime).iter().any(|place| place.is_alive) {
+            assert!(std::time::Instant::now() < deadline);
+        }
+        let found = places(&runtime);
+        let state: Vec<_> = found.iter().map(|place| (place.has_host, place.is_alive)).collect();
+        assert_eq!(state, [(false, false), (false, true), (true, false), (false, false)]);
+        let gone: Vec<_> = found.iter().map(|place| forget(place).unwrap()).collect();
+        assert_eq!(gone, [true, false, false, true]);
+        assert!(mine.exists() && runtime.join("seat-4194401-1").exists());
+        assert!(!runtime.join("test-4194400").exists() && !runtime.join("seat-4194400-1").exists());
+        seat.kill().unwrap();
+        seat.wait().unwrap();
         std::fs::remove_dir_all(&runtime).unwrap();
     }
 

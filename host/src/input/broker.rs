@@ -223,13 +223,7 @@ impl Listener {
     }
 
     fn connect(&mut self, now: Duration) {
-        let made = || -> Result<OwnedFd, Errno> {
-            let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
-            let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
-            connect(&socket, &SocketAddrUnix::new(&self.path)?)?;
-            Ok(socket)
-        };
-        match made() {
+        match connected(&self.path) {
             Ok(socket) => {
                 let mut link = Link { socket: Arc::new(socket), sequence: 0, unsent: None };
                 link.queue(0, &ToBroker::Hello(self.seat));
@@ -238,12 +232,7 @@ impl Listener {
                 desk.link = Some(link);
             }
             Err(error) => {
-                let what = match error {
-                    Errno::ACCESS | Errno::PERM => Refusal::Stranger.to_string(),
-                    Errno::NOENT | Errno::CONNREFUSED => "it does not run".to_owned(),
-                    error => error.to_string(),
-                };
-                self.later(now, &format!("{}: {what}", self.path.display()));
+                self.later(now, &format!("{}: {}", self.path.display(), why(error)));
             }
         }
     }
@@ -313,6 +302,50 @@ impl Listener {
         while let Some((index, Feedback::Rumble { low, high })) = { self.shared.lock().table.silence() } {
             (self.on_feedback)(index, Feedback::Rumble { low, high });
         }
+    }
+}
+
+/// A connection to the broker at `path`.
+fn connected(path: &Path) -> Result<OwnedFd, Errno> {
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::SEQPACKET, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    Ok(socket)
+}
+
+/// Why there is no connection.
+fn why(error: Errno) -> String {
+    match error {
+        Errno::ACCESS | Errno::PERM => Refusal::Stranger.to_string(),
+        Errno::NOENT | Errno::CONNREFUSED => "it does not run".to_owned(),
+        error => error.to_string(),
+    }
+}
+
+/// Asks the broker at `path` how many pads a seat may have.
+pub(super) fn ask(path: &Path, patience: Duration) -> Result<u8, String> {
+    let mut link = Link { socket: Arc::new(connected(path).map_err(why)?), sequence: 0, unsent: None };
+    link.queue(0, &ToBroker::Hello(SeatName::from_any("doctor")));
+    link.send_unsent();
+    let timeout = Timespec {
+        tv_sec: i64::try_from(patience.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: patience.subsec_nanos().into(),
+    };
+    let mut ready = [PollFd::new(&*link.socket, PollFlags::IN)];
+    match poll(&mut ready, Some(&timeout)) {
+        Ok(1..) => {}
+        _ => return Err("it does not answer".to_owned()),
+    }
+    let mut buffer = [0; MAX_MESSAGE + 1];
+    let (len, _) = recv(&link.socket, &mut buffer, RecvFlags::DONTWAIT).map_err(why)?;
+    if len == 0 {
+        return Err(Refusal::Stranger.to_string());
+    }
+    match decode_to_host(buffer.get(..len).unwrap_or_default()) {
+        Ok((_, ToHost::Caps { pads, .. })) => Ok(pads),
+        Ok((_, ToHost::Error(refusal))) => Err(refusal.to_string()),
+        Ok(_) => Err("it answers something else".to_owned()),
+        Err(error) => Err(error.to_string()),
     }
 }
 

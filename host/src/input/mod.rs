@@ -36,6 +36,12 @@ trait Backend: Send + Sync {
     fn release_all(&self);
 }
 
+/// Asks the broker at `socket` what it can do, waiting for at most `patience`: how many
+/// pads a seat may have. The error says what is wrong.
+pub fn ask(socket: &Path, patience: std::time::Duration) -> Result<u8, String> {
+    broker::ask(socket, patience)
+}
+
 /// The gamepads of one seat.
 pub struct Pads {
     backend: Box<dyn Backend>,

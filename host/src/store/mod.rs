@@ -271,6 +271,35 @@ impl Store {
     }
 }
 
+/// The paired clients of a state directory, which is only read: for those who look while
+/// a host may run, or none was started yet.
+pub fn paired(dir: &Path) -> Result<Vec<Client>, StoreError> {
+    clients::load(&dir.join("clients.json"))
+}
+
+/// The certificates of a state directory, which is only read: names of files and DER.
+/// Those that were not made yet are missing.
+pub fn certificates(dir: &Path) -> Result<Vec<(&'static str, Vec<u8>)>, StoreError> {
+    /// What these files have in common.
+    #[derive(serde::Deserialize)]
+    struct Holder {
+        certificate: String,
+    }
+    let mut found = Vec::new();
+    for name in ["identity.json", "native-identity.json", "console-identity.json"] {
+        let path = dir.join(name);
+        // Every format so far has it in the same place.
+        let Some(holder) = read_versioned::<Holder>(&path, OLDER + 1)? else { continue };
+        match x509_parser::pem::parse_x509_pem(holder.certificate.as_bytes()) {
+            Ok((_, block)) => found.push((name, block.contents)),
+            Err(_) => {
+                return Err(StoreError::Damaged { path, reason: "the certificate is not PEM".to_owned() });
+            }
+        }
+    }
+    Ok(found)
+}
+
 /// A [`StoreError::Io`] of a step of a change.
 fn failed(path: &Path) -> impl FnOnce(platform::WriteError) -> StoreError {
     move |platform::WriteError { what, source }| StoreError::Io { what, path: path.to_owned(), source }

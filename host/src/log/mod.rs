@@ -1,5 +1,11 @@
 //! The log: to the journal with its fields when systemd reads our output, else to
-//! standard error.
+//! standard error; and its newest lines in memory, for the owner.
+//!
+//! [`ring`] holds those lines. What enters it went through a [`Redactor`] that takes
+//! secrets out; [`hide`] tells that redactor of secrets that no shape gives away.
+
+mod redact;
+mod ring;
 
 use std::io::IsTerminal as _;
 use std::sync::OnceLock;
@@ -11,6 +17,23 @@ use tracing_subscriber::{Layer as _, Registry, fmt, reload};
 
 /// The filter of the log that was started.
 static FILTER: OnceLock<reload::Handle<EnvFilter, Registry>> = OnceLock::new();
+
+pub use redact::{Redacted, Redactor};
+pub use ring::{Filter, Level, Line, Page, Ring};
+
+/// The newest lines of this process.
+static RING: OnceLock<Ring> = OnceLock::new();
+
+/// The newest lines of this process; empty before [`start`].
+pub fn ring() -> &'static Ring {
+    RING.get_or_init(Ring::new)
+}
+
+/// Takes `secret` out of every line that is written from now on into the ring, and out of
+/// support bundles. Shorter ones than four bytes are not taken out.
+pub fn hide(secret: &str) {
+    ring().redactor().hide(secret);
+}
 
 /// Starts the log. `RUST_LOG` decides what is written, then `PUNKTFUNK_LOG`, then
 /// `level`, each in the syntax of `RUST_LOG`. A second call changes nothing.
@@ -27,7 +50,8 @@ pub fn start(level: &str) {
         let colours = std::io::stderr().is_terminal();
         fmt::layer().with_writer(std::io::stderr).with_ansi(colours).with_target(false).boxed()
     });
-    let started = Registry::default().with(filter).with(journal).with(text).try_init().is_ok();
+    let kept = ring::Keeper(ring());
+    let started = Registry::default().with(filter).with(kept).with(journal).with(text).try_init().is_ok();
     if started {
         let _ = FILTER.set(handle);
     }
