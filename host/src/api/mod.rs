@@ -23,14 +23,16 @@ mod tokens;
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use axum::Router;
 use tokio::task::JoinSet;
 
+use crate::doctor::machine::Subject;
+use crate::doctor::{Doctor, Machine};
 use crate::platform;
-use crate::serve::{ConsoleHook, Front, Inside, ServeError};
+use crate::serve::{ConsoleHook, Context, Front, Inside, ServeError, owner};
 use crate::store::ConsoleIdentity;
 use resources::host::Health;
 
@@ -70,7 +72,7 @@ struct Parts {
     tokens: Tokens,
     events: Events,
     restart_needed: AtomicBool,
-    health: Mutex<Health>,
+    doctor: Arc<Doctor>,
 }
 
 /// What starts the API with a host.
@@ -83,6 +85,23 @@ fn start(inside: Inside, wish: Wish, tasks: &mut JoinSet<()>) -> Result<(), Serv
     listen::start(&api, wish, tasks)?;
     resources::work(&api, tasks);
     Ok(())
+}
+
+/// What the doctor has to know of this host.
+fn subject(inside: &Inside) -> Subject {
+    let Context { config, store, runtime, gamestream, .. } = &inside.context;
+    let places = platform::Places::find().ok();
+    let scope = places.as_ref().map_or(platform::Scope::User, |places| places.scope);
+    let folder = places.map(|places| places.config).unwrap_or_default();
+    Subject {
+        scope,
+        state: store.dir().to_owned(),
+        runtime: runtime.clone(),
+        socket: owner::socket_path(runtime, config.ports.base()),
+        settings: folder.join(crate::config::FILE_NAME),
+        config: Ok(Arc::clone(config)),
+        gamestream: *gamestream,
+    }
 }
 
 impl Api {
@@ -110,7 +129,7 @@ impl Api {
             tokens: Tokens::open(&state, clock.clone())?,
             events: Events::new(&clock),
             restart_needed: AtomicBool::new(false),
-            health: Mutex::default(),
+            doctor: Doctor::new(Machine::real(subject(&inside))),
             inside,
             clock,
         }));
@@ -208,12 +227,12 @@ impl Api {
 
     /// How the host is, as it was last looked at.
     pub fn health(&self) -> Health {
-        self.0.health.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.doctor().health().into()
     }
 
-    /// Keeps how the host is.
-    pub fn set_health(&self, health: Health) {
-        *self.0.health.lock().unwrap_or_else(PoisonError::into_inner) = health;
+    /// What examines the machine.
+    pub fn doctor(&self) -> &Arc<Doctor> {
+        &self.0.doctor
     }
 
     /// Runs what may block (files, argon2, the supervisor) where it may.

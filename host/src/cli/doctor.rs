@@ -1,16 +1,24 @@
 //! `doctor`, `support-bundle` and the hidden command that measures encoders.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Read as _, Write as _};
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 
 use super::args;
 use super::start;
+use crate::api;
 use crate::doctor::table::TABLE;
 use crate::doctor::{Area, Doctor, Machine, Report, Severity, bundle, examine, fixes, print};
 use crate::platform;
+
+/// A running host may have to run its probes first.
+const PATIENCE: Duration = Duration::from_secs(180);
+/// Bytes of an answer: more than any bundle has.
+const LONGEST: u64 = 32 << 20;
 
 /// What `doctor` is asked to do.
 pub(super) struct Wish {
@@ -79,9 +87,16 @@ pub(super) fn bundle(places: &args::Places, file: Option<&Path>) -> anyhow::Resu
         true => Box::new(std::io::stdout().lock()),
         false => Box::new(open(&file)?),
     };
-    let doctor = Doctor::new(machine(places)?);
-    let report = doctor.run(None);
-    let bytes = bundle::pack(doctor.machine(), &report, &[], Vec::new())?;
+    let machine = machine(places)?;
+    // A running host knows more: its log, and how its sessions went.
+    let bytes = match of_running(&machine) {
+        Some(bytes) => bytes,
+        None => {
+            let doctor = Doctor::new(machine);
+            let report = doctor.run(None);
+            bundle::pack(doctor.machine(), &report, &[], Vec::new())?
+        }
+    };
     out.write_all(&bytes).and_then(|()| out.flush()).with_context(|| format!("{}", file.display()))?;
     if !to_output {
         println!(
@@ -91,6 +106,28 @@ pub(super) fn bundle(places: &args::Places, file: Option<&Path>) -> anyhow::Resu
         );
     }
     Ok(0)
+}
+
+/// The bundle that the running host packs, by its API; `None` when it does not run or does
+/// not answer.
+fn of_running(machine: &Machine) -> Option<Vec<u8>> {
+    let socket = api::socket_path(&machine.host.runtime, machine.config().ports.base());
+    let mut stream = UnixStream::connect(socket).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    let request = "GET /api/v1/diagnostics/bundle HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).ok()?;
+    let mut answer = Vec::new();
+    stream.take(LONGEST).read_to_end(&mut answer).ok()?;
+    body(&answer).map(<[u8]>::to_vec)
+}
+
+/// The body of a good answer, if it is whole.
+fn body(answer: &[u8]) -> Option<&[u8]> {
+    let end = answer.windows(4).position(|four| four == b"\r\n\r\n")?;
+    let head = std::str::from_utf8(answer.get(..end)?).ok()?.to_ascii_lowercase();
+    let body = answer.get(end + 4..)?;
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok());
+    (head.starts_with("http/1.1 200 ") && length == Some(body.len())).then_some(body)
 }
 
 fn open(file: &PathBuf) -> anyhow::Result<std::fs::File> {
@@ -103,4 +140,31 @@ pub(super) fn bench(mode: (u32, u32, u32), folder: &Path) -> anyhow::Result<u8> 
     let program = platform::program_beside("punktfunk-seat")?;
     crate::doctor::bench(&program, folder, mode, &mut std::io::stdout().lock())?;
     Ok(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::body;
+
+    #[test]
+    fn only_a_good_and_whole_answer_has_a_body() {
+        assert_eq!(body(b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"), Some(&b"abc"[..]));
+        for bad in [
+            &b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nabc"[..],
+            b"HTTP/1.1 503 No\r\nContent-Length: 3\r\n\r\nabc",
+            b"HTTP/1.1 200 OK\r\n\r\nabc",
+            b"",
+        ] {
+            assert_eq!(body(bad), None);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_is_survived(bytes: Vec<u8>) {
+            let _ = body(&bytes);
+        }
+    }
 }

@@ -10,7 +10,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use crate::api::{Api, Json, Problem, openapi};
-use crate::serve;
+use crate::{doctor, serve};
 
 /// The operations of this file.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -105,6 +105,29 @@ pub enum FindingSeverity {
     Warning,
     /// Does not work.
     Error,
+}
+
+impl From<doctor::Health> for Health {
+    fn from(found: doctor::Health) -> Self {
+        let severity = |severity| match severity {
+            doctor::Severity::Ok => FindingSeverity::Ok,
+            doctor::Severity::Skipped | doctor::Severity::Info => FindingSeverity::Info,
+            doctor::Severity::Warning => FindingSeverity::Warning,
+            doctor::Severity::Error => FindingSeverity::Error,
+        };
+        let finding = |one: doctor::HealthFinding| Finding {
+            id: one.id,
+            severity: severity(one.severity),
+            title: one.title,
+            fix: one.fix,
+        };
+        let state = match found.state {
+            doctor::HealthState::Ok => HealthState::Ok,
+            doctor::HealthState::Warning => HealthState::Warning,
+            doctor::HealthState::Error => HealthState::Error,
+        };
+        Self { state, findings: found.findings.into_iter().map(finding).collect() }
+    }
 }
 
 /// What everybody may know of a host.

@@ -2,9 +2,11 @@
 //! a line in [`routes`]; work beside the requests gets a line in [`work`].
 
 pub mod claim;
+pub mod diagnostics;
 pub mod events;
 pub mod host;
 pub mod login;
+pub mod logs;
 pub mod settings;
 pub mod tokens;
 
@@ -22,9 +24,12 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(tokens::routes())
         .merge(settings::routes())
         .merge(events::routes())
+        .merge(logs::routes())
+        .merge(diagnostics::routes())
 }
 
 /// Starts what runs beside the requests, such as what watches for events.
 pub(super) fn work(api: &Api, tasks: &mut JoinSet<()>) {
-    let _ = (api, tasks);
+    logs::work(api, tasks);
+    diagnostics::work(api, tasks);
 }
