@@ -67,14 +67,27 @@ fn bundle(world: &World, name: &str) -> Result<Outcome> {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     };
     let (names, text) = (unpack(&["-tzf"])?, unpack(&["-xzOf"])?);
-    for part in
-        ["CONTENTS.txt", "doctor.json", "versions.txt", "hardware.txt", "clients.json", "punktfunk.toml"]
-    {
+    for part in [
+        "CONTENTS.txt",
+        "doctor.json",
+        "versions.txt",
+        "hardware.txt",
+        "clients.json",
+        "punktfunk.toml",
+        // What only the running host has.
+        "log.txt",
+        "host.json",
+    ] {
         ensure!(names.contains(part), "{part} is missing: {names}");
     }
+    let state = stage.folder.join("state");
+    let claim: Value = serde_json::from_str(&std::fs::read_to_string(state.join("claim.json"))?)?;
+    let claim = claim["secret"].as_str().context("the host is claimed already")?;
+    ensure!(!text.contains(claim), "the claim secret stands in the bundle");
+    ensure!(text.contains("#claim=•••"), "the log in the bundle has no claim link");
     let state: String = ["identity.json", "native-identity.json", "clients.json"]
         .iter()
-        .filter_map(|name| std::fs::read_to_string(stage.folder.join("state").join(name)).ok())
+        .filter_map(|name| std::fs::read_to_string(state.join(name)).ok())
         .collect();
     // Lines of keys, certificates and fingerprints, as they stand in JSON.
     let secrets: Vec<&str> = state
