@@ -77,6 +77,7 @@ fn bundle(world: &World, name: &str) -> Result<Outcome> {
         // What only the running host has.
         "log.txt",
         "host.json",
+        "settings.json",
     ] {
         ensure!(names.contains(part), "{part} is missing: {names}");
     }

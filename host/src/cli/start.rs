@@ -74,6 +74,7 @@ pub(super) fn examined(args: &args::Places, keep_root: bool) -> anyhow::Result<S
         Some(file) => absolute(file)?,
         None => start.places.config.join(FILE_NAME),
     };
+    let gamestream = start.config.gamestream.enabled;
     Ok(Subject {
         scope: start.places.scope,
         socket: start.socket(),
@@ -81,7 +82,7 @@ pub(super) fn examined(args: &args::Places, keep_root: bool) -> anyhow::Result<S
         runtime: start.places.runtime,
         settings,
         config: problem.map_or_else(|| Ok(start.config), Err),
-        gamestream: true,
+        gamestream,
     })
 }
 

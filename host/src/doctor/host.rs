@@ -57,14 +57,17 @@ pub(super) fn running(machine: &Machine) -> Finding {
 }
 
 pub(super) fn settings(machine: &Machine) -> Finding {
+    let fix = "correct that line; `punktfunk-host config check` looks again";
     match &machine.host.config {
+        Ok(config) if !config.problems.is_empty() => {
+            let all: Vec<_> = config.problems.iter().map(ToString::to_string).collect();
+            Finding::error(all.join("; ").replace('\n', " "), fix)
+        }
         Ok(_) if machine.host.settings.exists() => {
             Finding::ok(format!("{} is understood", machine.host.settings.display()))
         }
         Ok(_) => Finding::ok(format!("defaults: no {}", machine.host.settings.display())),
-        Err(problem) => {
-            Finding::error(problem, "correct that line; `punktfunk-host config check` looks again")
-        }
+        Err(problem) => Finding::error(problem.replace('\n', " "), fix),
     }
 }
 

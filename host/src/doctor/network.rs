@@ -33,8 +33,9 @@ pub(super) type Port = (&'static str, u16, &'static str);
 pub(super) fn of_host(machine: &Machine) -> Vec<Port> {
     let config = machine.config();
     let ports = config.ports;
-    let mut all = vec![("udp", config.native_port(), "punktfunk/1"), ("tcp", ports.http() + 1, "console")];
-    if machine.host.gamestream {
+    let mut all = vec![("udp", config.native_port(), "punktfunk/1"), ("tcp", config.api_port(), "console")];
+    // It may have been asked for on the command line of a host that runs.
+    if machine.host.gamestream || !inodes(machine, "tcp", ports.http()).is_empty() {
         all.extend([
             ("tcp", ports.https(), "HTTPS"),
             ("tcp", ports.http(), "HTTP"),

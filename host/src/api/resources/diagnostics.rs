@@ -111,5 +111,9 @@ async fn pack(State(api): State<Api>) -> Result<Response, Problem> {
 /// What only the running host knows.
 fn parts(api: &Api) -> Vec<bundle::Part> {
     let host = serde_json::to_string_pretty(&describe_host(api)).unwrap_or_default();
-    vec![bundle::Part::new("host.json", "the running host", host)]
+    let settings = serde_json::to_string_pretty(&api.inside().context.settings.list()).unwrap_or_default();
+    vec![
+        bundle::Part::new("host.json", "the running host", host),
+        bundle::Part::new("settings.json", "what applies, and where it was set", settings),
+    ]
 }
