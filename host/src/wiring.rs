@@ -10,6 +10,7 @@ use punktfunk_net::{UdpOptions, UdpTransport, bind_udp};
 
 use crate::config::{Config, SoftwareEncoder, TestEncoder};
 use crate::encode::Backend;
+use crate::library::Library;
 use crate::platform;
 use crate::send::MediaPorts;
 use crate::serve::control::{self, ControlHandle};
@@ -20,13 +21,16 @@ use crate::session::{
 use crate::store::UsedKeys;
 
 /// Makes the sessions of a host, and what starts its control channel.
-pub fn assemble(context: &Context) -> anyhow::Result<(Arc<dyn Supervisor>, Option<ControlHook>)> {
+pub fn assemble(
+    context: &Context,
+    library: &Library,
+) -> anyhow::Result<(Arc<dyn Supervisor>, Option<ControlHook>)> {
     let config = &context.config;
     if config.test != crate::config::Test::default() {
         tracing::warn!(settings = ?config.test, "TEST SETTINGS ARE ON: this host is made to stream badly");
     }
     let settings = Settings {
-        apps: Arc::new(config.apps.clone()),
+        apps: Arc::new(library.clone()),
         rules: rules(config),
         seat: SeatSettings {
             program: platform::program_beside("punktfunk-seat")?,

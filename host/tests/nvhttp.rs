@@ -123,6 +123,40 @@ fn a_client_pairs_by_pin_and_streams() {
 }
 
 #[test]
+fn hidden_applications_are_not_listed() {
+    let host = TestHost::start();
+    let client = TestClient::new();
+    host.store.pair(&client.chain[0], "tv").unwrap();
+    host.sessions.hidden.lock().unwrap().push(1);
+    let list = host.get_tls(&client, "/applist?uniqueid=1");
+    let apps: Vec<_> = list.groups("App").filter_map(|app| app.text("AppTitle")).collect();
+    assert_eq!(apps, ["Test card"]);
+    let Answer::Apps { apps } = host.ask(&Request::Apps).unwrap() else { panic!() };
+    assert_eq!(apps.iter().map(|app| app.hidden).collect::<Vec<_>>(), [true, false], "the owner sees it");
+}
+
+#[test]
+fn a_paired_client_gets_the_picture_of_an_application() {
+    let host = TestHost::start();
+    let (client, stranger) = (TestClient::new(), TestClient::new());
+    host.store.pair(&client.chain[0], "tv").unwrap();
+    let picture = |media_type| punktfunk_host::session::Art { media_type, bytes: b"a picture".to_vec() };
+    host.sessions.art.lock().unwrap().extend([(1, picture("image/png")), (2, picture("image/webp"))]);
+    let ask = "/appasset?uniqueid=1&appid=1&AssetType=2&AssetIdx=0";
+    let mut stream = client.connect(host.https()).unwrap();
+    assert_eq!(exchange(&mut stream, ask).unwrap(), "a picture");
+    for (client, ask, status) in [
+        (&stranger, ask, 401),
+        (&client, "/appasset?appid=2", 404),
+        (&client, "/appasset?appid=3", 404),
+        (&client, "/appasset?appid=x", 404),
+        (&client, "/appasset", 404),
+    ] {
+        assert_eq!(host.get_tls(client, ask).status_code(), status, "{ask}");
+    }
+}
+
+#[test]
 fn each_client_is_told_of_its_own_application_only() {
     let host = TestHost::start();
     let (tv, phone) = (TestClient::new(), TestClient::new());

@@ -12,6 +12,7 @@ mod diagnose;
 mod doctor;
 mod drawing;
 mod input;
+mod library;
 mod lifetime;
 mod modes;
 mod native;
@@ -81,6 +82,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     x11::SCENARIOS,
     touch::SCENARIOS,
     pads::SCENARIOS,
+    library::SCENARIOS,
 ];
 
 fn main() -> ExitCode {

@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
 use anyhow::{Context, bail};
+use punktfunk_desktop_entry as entry;
 use punktfunk_seat_ipc::{App, AppKind, Exit, Mode};
 use rustix::process::Signal;
 
 use crate::audio;
-use crate::launcher::{self as installed, entry};
+use crate::launcher as installed;
 use crate::platform::account;
 use crate::platform::spawn::{start_plain, start_unblocked};
 use crate::process::{self, MARK};

@@ -50,10 +50,12 @@ pub enum Topic {
     Settings,
     /// The doctor's work.
     Diagnostics,
+    /// What can be played.
+    Apps,
 }
 
 /// Every topic with its name.
-pub const TOPICS: [(Topic, &str); 8] = [
+pub const TOPICS: [(Topic, &str); 9] = [
     (Topic::Host, "host"),
     (Topic::Pairing, "pairing"),
     (Topic::Devices, "devices"),
@@ -62,6 +64,7 @@ pub const TOPICS: [(Topic, &str); 8] = [
     (Topic::Log, "log"),
     (Topic::Settings, "settings"),
     (Topic::Diagnostics, "diagnostics"),
+    (Topic::Apps, "apps"),
 ];
 
 impl Topic {
@@ -84,7 +87,7 @@ pub struct Topics(u16);
 
 impl Topics {
     /// What somebody hears who names none: all but the log.
-    pub const USUAL: Self = Self(0xFF & !Topic::Log.bit());
+    pub const USUAL: Self = Self(0x1FF & !Topic::Log.bit());
 
     /// Reads names with commas between them.
     ///

@@ -49,10 +49,12 @@ pub use scope::{Operation, Scope, Table};
 pub use tokens::{Token, Tokens};
 
 /// What the command line says about the API.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Wish {
     /// Serve it over the network, too.
     pub https: bool,
+    /// What can be played.
+    pub library: crate::library::Library,
 }
 
 /// What all operations work with. A handle: clones are the same.
@@ -61,6 +63,7 @@ pub struct Api(Arc<Parts>);
 
 struct Parts {
     inside: Inside,
+    library: crate::library::Library,
     clock: Clock,
     started: Duration,
     table: Table,
@@ -81,7 +84,8 @@ pub fn hook(wish: Wish) -> ConsoleHook {
 }
 
 fn start(inside: Inside, wish: Wish, tasks: &mut JoinSet<()>) -> Result<(), ServeError> {
-    let api = Api::new(inside, Clock::system())?;
+    let api = Api::new(inside, wish.library.clone(), Clock::system())?;
+    tasks.spawn(resources::apps::watch(api.clone()));
     listen::start(&api, wish, tasks)?;
     resources::work(&api, tasks);
     Ok(())
@@ -109,7 +113,7 @@ impl Api {
     ///
     /// # Errors
     /// A file cannot be used, or an operation has no scope.
-    pub fn new(inside: Inside, clock: Clock) -> Result<Self, ServeError> {
+    pub fn new(inside: Inside, library: crate::library::Library, clock: Clock) -> Result<Self, ServeError> {
         let state = inside.context.store.dir().to_owned();
         let config = &inside.context.config.api;
         let machine = platform::host_name();
@@ -120,6 +124,7 @@ impl Api {
         claim.make()?;
         let api = Self(Arc::new(Parts {
             started: clock.elapsed(),
+            library,
             table,
             hosts: RwLock::new(Hosts::new(&machine, &config.hosts)),
             identity: inside.context.store.console_identity(&names)?,
@@ -172,6 +177,11 @@ impl Api {
     /// The time.
     pub fn clock(&self) -> &Clock {
         &self.0.clock
+    }
+
+    /// What can be played.
+    pub fn library(&self) -> &crate::library::Library {
+        &self.0.library
     }
 
     /// Where events are published.

@@ -186,6 +186,15 @@ pub enum Command {
         /// Kinds to try, bits of ServerCodecModeSupport
         mask: u32,
     },
+    /// Play a game of Steam on this screen, and close Steam after it; a seat runs this itself
+    #[command(hide = true)]
+    SteamGame {
+        /// Its number, or `big-picture`
+        game: String,
+        /// The Steam of Flatpak
+        #[arg(long)]
+        flatpak: bool,
+    },
     /// List what clients can start
     Apps {
         /// `list` when left out.

@@ -19,6 +19,7 @@ use clap::Parser as _;
 
 use crate::config::Config;
 use crate::diagnose;
+use crate::library::Library;
 use crate::serve::ControlHook;
 use crate::session::Supervisor;
 
@@ -27,7 +28,9 @@ pub use args::{Args, Command, Places as PlaceArgs};
 
 /// Makes what `serve` needs besides the network: the sessions, and the control
 /// channel when there is one.
-pub type Factory = Box<dyn FnOnce(&Context) -> anyhow::Result<(Arc<dyn Supervisor>, Option<ControlHook>)>>;
+pub type Factory = Box<dyn FnOnce(&Context, &Library) -> anyhow::Result<Made>>;
+/// The sessions, and what starts the control channel.
+pub type Made = (Arc<dyn Supervisor>, Option<ControlHook>);
 
 /// Runs the command line of this process and returns its exit status.
 pub fn run(factory: Factory) -> u8 {
@@ -108,6 +111,7 @@ fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
             crate::abilities::child(mask)?;
             Ok(0)
         }
+        Command::SteamGame { game, flatpak } => Ok(crate::library::play_steam(&game, flatpak)?),
         Command::Apps { action, json, places } => {
             let start = start::as_owner(&places)?;
             match action.unwrap_or(args::AppsAction::List) {
@@ -166,8 +170,11 @@ fn serve(
         Err(why) => tracing::info!(%why, "no gamepads"),
     }
     let context = start.context()?;
-    let (supervisor, control) = factory(&context)?;
-    let wish = crate::api::Wish { https: !no_console };
+    let library = Library::open(&context.config, context.store.dir())?;
+    // Dropped when nothing is served any more.
+    let _looks = library.watch()?;
+    let (supervisor, control) = factory(&context, &library)?;
+    let wish = crate::api::Wish { https: !no_console, library };
     crate::serve::run(context, supervisor, control, Some(crate::api::hook(wish)))?;
     Ok(0)
 }

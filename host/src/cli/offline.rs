@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 
 use super::print;
 use super::start::Start;
+use crate::library::Library;
 use crate::serve::owner::{Answer, AppInfo, ClientInfo, Owner, OwnerError, Request, ScanInfo};
 use crate::session::Catalogue as _;
 use crate::store::{Client, Protocol, Store, find, parse_access};
@@ -111,7 +112,10 @@ pub(super) fn list_apps(start: &Start, json: bool) -> anyhow::Result<u8> {
     let apps: Vec<AppInfo> = match ask(start, &Request::Apps)? {
         Some(Answer::Apps { apps }) => apps,
         Some(other) => bail!("unexpected answer {other:?}"),
-        None => start.config.apps.programs().iter().map(|app| AppInfo::of(app, &[])).collect(),
+        None => {
+            let library = Library::open(&start.config, &start.state)?;
+            library.programs().iter().map(|app| AppInfo::of(app, &[])).collect()
+        }
     };
     if json {
         print::json(&apps)?;
@@ -130,7 +134,7 @@ pub(super) fn scan_apps(start: &Start, json: bool) -> anyhow::Result<u8> {
     let scanned = match ask(start, &Request::ScanApps)? {
         Some(Answer::Scanned { scanned }) => scanned,
         Some(other) => bail!("unexpected answer {other:?}"),
-        None => ScanInfo::from(start.config.apps.scan()),
+        None => ScanInfo::from(Library::open(&start.config, &start.state)?.scan()),
     };
     if json {
         print::json(&scanned)?;

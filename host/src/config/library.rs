@@ -14,7 +14,7 @@ pub struct Library {
     pub lutris: bool,
     /// Those among the installed Flatpaks.
     pub flatpak: bool,
-    /// Every program with a desktop entry.
+    /// Those among the desktop entries of the menu.
     pub desktop: bool,
 }
 

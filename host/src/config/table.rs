@@ -112,7 +112,7 @@ pub static SETTINGS: &[Setting] = &[
     setting("library.flatpak", "Flatpak", Kind::Bool, Preset::Bool(true), |c| flag(c.library.flatpak))
         .help("Offer the games among the installed Flatpaks."),
     setting("library.desktop", "Desktop entries", Kind::Bool, Preset::Bool(false), |c| flag(c.library.desktop))
-        .help("Offer every program with a desktop entry."),
+        .help("Offer the games of the menu, by their desktop entries."),
     setting("encoder.software", "Software encoder", SOFTWARE, Preset::Text("auto"), |c| {
         Some(Value::from(match c.encoder.software {
             SoftwareEncoder::Auto => "auto",

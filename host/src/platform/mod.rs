@@ -11,6 +11,7 @@ mod inputd;
 mod libraries;
 mod places;
 mod ports;
+mod processes;
 mod restart;
 
 use std::io;
@@ -23,6 +24,7 @@ pub use inputd::{inputd_socket, start_inputd};
 pub use libraries::media_libraries;
 pub use places::Places;
 pub use ports::listener_of;
+pub use processes::{Process, own_processes};
 pub use restart::{note_start, start_anew};
 
 /// Gives memory that was freed back to the system. The allocator keeps it for each

@@ -7,6 +7,7 @@
 //! channel and delivers what it hears. `serve::native` starts sessions in one step and
 //! delivers what comes in on the native port.
 
+mod begin;
 mod catalogue;
 mod config;
 mod encoding;

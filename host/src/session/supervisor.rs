@@ -270,12 +270,6 @@ impl Shared {
         reserved
     }
 
-    /// The application with this id, if clients may start it.
-    pub fn program(&self, id: u32) -> Result<Program, LaunchError> {
-        let program = self.settings.apps.program(id).filter(|program| !program.hidden);
-        program.ok_or(LaunchError::UnknownApp(id))
-    }
-
     /// Starts an application on its seat. Only under its `operation`; after an error the
     /// seat must be ended, which undoes what was prepared.
     pub fn start_app(
@@ -476,20 +470,7 @@ impl Supervisor for Sessions {
     }
 
     fn start(&self, client: ClientId, name: &str, app: u32) -> Result<u64, LaunchError> {
-        let shared = &self.shared;
-        let app = shared.settings.apps.program(app).ok_or(LaunchError::UnknownApp(app))?;
-        let place = shared.reserve(client, &app)?;
-        let _one = lock(&place.operation);
-        let channels = app.prefer.channels.unwrap_or(2);
-        let guest = Guest { client, name, mode: app.prefer.mode(), channels };
-        let started = shared.start_app(&place, &app, &guest);
-        if started.is_err() {
-            shared.end_seat(&place, "it could not be started", Reason::Quit);
-        } else if let Some(seat) = shared.table().seat(place.id) {
-            // Its client was not there when it started: it has as long as after a stream.
-            seat.was_streamed = true;
-        }
-        started.map(|_| place.id)
+        self.shared.start(client, name, app)
     }
 
     fn pending(&self) -> Vec<Pending> {

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use punktfunk_core::gamestream::sdp::StreamConfig;
 use punktfunk_host::config::Config;
 use punktfunk_host::session::{
-    Catalogue as _, ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, Program,
+    Art, Catalogue as _, ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, Program,
     SessionId, Supervisor,
 };
 
@@ -61,6 +61,10 @@ pub struct Fake {
     pub running: Mutex<BTreeMap<ClientId, u32>>,
     pub pending: Mutex<Vec<Pending>>,
     pub announced: Mutex<Option<StreamConfig>>,
+    /// These are hidden.
+    pub hidden: Mutex<Vec<u32>>,
+    /// Pictures by the number of their application.
+    pub art: Mutex<BTreeMap<u32, Art>>,
 }
 
 impl Fake {
@@ -130,7 +134,14 @@ impl Supervisor for Fake {
     }
 
     fn programs(&self) -> Vec<Program> {
-        Config::default().apps.programs()
+        let mut programs = Config::default().apps.programs();
+        let hidden = self.hidden.lock().unwrap();
+        programs.iter_mut().for_each(|program| program.hidden = hidden.contains(&program.id));
+        programs
+    }
+
+    fn art(&self, app: u32) -> Option<Art> {
+        self.art.lock().unwrap().get(&app).cloned()
     }
 
     fn pending(&self) -> Vec<Pending> {

@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
-use super::entry::{self, Entry, MAX_LEN};
+use punktfunk_desktop_entry::{self as entry, Entry, MAX_LEN};
 
 /// Our name among the desktops that entries speak of.
 const DESKTOP: &str = "punktfunk";

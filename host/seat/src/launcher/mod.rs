@@ -3,9 +3,6 @@
 
 mod apps;
 mod draw;
-pub mod entry;
-#[cfg(test)]
-mod exercise;
 mod switch;
 
 use std::path::PathBuf;
@@ -219,6 +216,7 @@ fn rank(app: &App, query: &str) -> Option<u8> {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use punktfunk_desktop_entry as entry;
 
     fn app(name: &str, about: &str) -> App {
         let entry = entry::Entry {

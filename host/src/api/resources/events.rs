@@ -26,7 +26,7 @@ struct Wish {
 #[utoipa::path(get, path = "/api/v1/events", operation_id = "events.listen", tag = "events",
     params(
         ("topics" = Option<String>, Query, description = "Names with commas between them: host, pairing, devices, \
-            sessions, figures, settings, diagnostics, log. Left out: all but log"),
+            sessions, figures, settings, diagnostics, apps, log. Left out: all but log"),
         ("after" = Option<u64>, Query, description = "Replay what came after this id; the header \
             Last-Event-ID does the same and wins"),
     ),

@@ -1,6 +1,7 @@
 //! One file for each kind of thing the API knows. To add one: a file with `routes()`, and
 //! a line in [`routes`]; work beside the requests gets a line in [`work`].
 
+pub mod apps;
 pub mod claim;
 pub mod diagnostics;
 pub mod events;
@@ -18,6 +19,7 @@ use super::{Api, openapi};
 /// All operations.
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(openapi::base())
+        .merge(apps::routes())
         .merge(host::routes())
         .merge(claim::routes())
         .merge(login::routes())

@@ -2,7 +2,7 @@
 //! freedesktop.org writes them. No files are read here: text in, plain data out. The
 //! text is foreign: whatever it holds, there is an entry or none, never a panic.
 //!
-//! Depends on nothing, as the fuzzer builds this file without the rest of the seat.
+//! Depends on nothing, as the fuzzer builds this file without the rest.
 
 use std::collections::HashMap;
 
@@ -28,6 +28,8 @@ pub struct Entry {
     pub try_exec: Option<String>,
     /// Where it runs.
     pub path: Option<String>,
+    /// What it is among others, such as `Game`; words of the specification of menus.
+    pub categories: Vec<String>,
     /// It needs a terminal to show itself.
     pub terminal: bool,
     /// It wants to be in menus of this desktop. One that does not still hides others of
@@ -86,6 +88,7 @@ pub fn parse(text: &str, locales: &[String], desktop: &str) -> Option<Entry> {
         exec: text("Exec").unwrap_or_default(),
         try_exec: text("TryExec"),
         path: text("Path"),
+        categories: raw("Categories").map(list).unwrap_or_default(),
         terminal: flag("Terminal"),
         shown: !hidden
             && !flag("NoDisplay")
@@ -249,11 +252,12 @@ mod tests {
     fn an_entry_is_read_in_the_language_of_the_user() {
         let text = "# a comment\n\n[Desktop Entry]\nType=Application\nName=Files\nName[de]=Dateien\n\
             Name[fr]=Fichiers\nGenericName[de_AT]=Verwaltung\\sx\nComment=never\nIcon=folder\n\
-            Keywords=one;two\\;three;;\nExec=files --new %U\nTryExec=files\nPath=/tmp\nTerminal=true\n\
+            Keywords=one;two\\;three;;\nCategories=Game;Network;\nExec=files --new %U\nTryExec=files\nPath=/tmp\nTerminal=true\n\
             [Desktop Action new]\nName=Other\nExec=other\n";
         let entry = read(text).unwrap();
         assert_eq!((entry.name.as_str(), entry.about.as_str()), ("Dateien", "Verwaltung x"));
         assert_eq!(entry.keywords, ["one", "two;three"]);
+        assert_eq!(entry.categories, ["Game", "Network"]);
         assert_eq!((entry.try_exec.as_deref(), entry.path.as_deref()), (Some("files"), Some("/tmp")));
         assert!(entry.terminal && entry.shown);
         assert_eq!(command(&entry, "").unwrap(), ["files", "--new"]);
@@ -315,7 +319,7 @@ mod tests {
     #[test]
     fn the_corpus_is_read() {
         let folder =
-            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../core/fuzz/corpus/desktop_entry");
+            std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../core/fuzz/corpus/desktop_entry");
         let seeds: Vec<_> = std::fs::read_dir(folder).unwrap().map(|seed| seed.unwrap().path()).collect();
         assert!(seeds.len() >= 3);
         seeds.iter().for_each(|seed| exercise(&std::fs::read(seed).unwrap()));
