@@ -116,11 +116,13 @@ describe("errors", () => {
     expect(explain(lost)).toContain("does not answer");
   });
 
-  it("of being logged out are heard by the app, but not those of a wrong password", async () => {
+  it("of being logged out are heard by the app, but neither those of a wrong password nor of who asks whether one is", async () => {
     const heard = vi.fn();
     window.addEventListener("punktfunk-logged-out", heard);
     answer(401, '{"error":{"code":"unauthenticated","message":"m"}}');
     await call("POST", "/login").catch(() => undefined);
+    answer(401, '{"error":{"code":"unauthenticated","message":"m"}}');
+    await call("GET", "/me").catch(() => undefined);
     expect(heard).not.toHaveBeenCalled();
     answer(401, '{"error":{"code":"unauthenticated","message":"m"}}');
     await call("GET", "/host").catch(() => undefined);

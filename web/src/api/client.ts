@@ -5,8 +5,8 @@ export const BASE = "/api/v1";
 
 /** The event of the window when an answer says that nobody is logged in (any more). */
 export const LOGGED_OUT = "punktfunk-logged-out";
-/** Where 401 means a wrong password or secret. */
-const OPEN = new Set(["/login", "/claim", "/password"]);
+/** Where 401 is an answer and no news: a wrong password or secret, or the very question. */
+const OPEN = new Set(["/login", "/claim", "/password", "/me"]);
 
 export class ApiError extends Error {
   /** 0: the host could not be reached. */

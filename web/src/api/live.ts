@@ -4,7 +4,7 @@
 import type { QueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState, useSyncExternalStore } from "react";
 import { login } from "./api";
-import { BASE } from "./client";
+import { BASE, LOGGED_OUT } from "./client";
 import { Link, type LinkState } from "./events";
 import { client, isLoggedOut, queries } from "./queries";
 import type { Figures, LogLine, Session } from "./types";
@@ -56,8 +56,7 @@ async function stillIn(): Promise<boolean> {
     return true;
   } catch (error) {
     if (!isLoggedOut(error)) return true;
-    // The answer leads to the login page, see `app.tsx`.
-    void client.invalidateQueries({ queryKey: queries.me.queryKey });
+    window.dispatchEvent(new Event(LOGGED_OUT));
     return false;
   }
 }

@@ -73,7 +73,7 @@ export function LinkButton({
   icon,
   children,
   ...rest
-}: LinkProps & { look?: Look; icon?: IconName; children: ReactNode }) {
+}: LinkProps & { look?: Look; icon?: IconName; children: ReactNode; onClick?: () => void }) {
   return (
     <Link {...rest} className={`${SHAPE} ${LOOKS[look]}`}>
       {icon && <Icon name={icon} />}

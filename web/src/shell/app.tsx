@@ -10,14 +10,18 @@ import { Notes } from "../parts/announce";
 import { language } from "../strings";
 import { router } from "./router";
 
+let leaving = false;
+
 /** Any answer "not logged in" leads to the login page, and from there back here. */
 function leave(): void {
   const path = router.state.location.pathname;
-  if (path === "/login" || path === "/claim") return;
-  // Nobody was in: whoever opens the first page is led there already.
-  if (client.getQueryData(queries.me.queryKey) === undefined) return;
+  // Many requests may be refused at once; they lead there once.
+  if (leaving || path === "/login" || path === "/claim") return;
+  leaving = true;
   client.removeQueries({ queryKey: queries.me.queryKey });
-  void router.invalidate();
+  void router.invalidate().finally(() => {
+    leaving = false;
+  });
 }
 
 export function App() {

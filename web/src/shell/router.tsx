@@ -39,7 +39,8 @@ const inside = createRoute({
       await client.ensureQueryData(queries.me);
     } catch (error) {
       if (!isLoggedOut(error)) throw error;
-      const host = await client.fetchQuery(queries.public);
+      // Never from the cache: it may have been claimed, or reset, meanwhile.
+      const host = await client.fetchQuery({ ...queries.public, staleTime: 0 });
       if (!host.claimed || claimSecret() !== "") throw redirect({ to: "/claim" });
       const back = location.href === "/" ? {} : { back: location.href };
       throw redirect({ to: "/login", search: back });

@@ -14,6 +14,11 @@ export function takeSecret(where: Location = location, past: History = history):
   past.replaceState(null, "", where.pathname + where.search);
 }
 
+/** It was used, or is of no use: the host has an owner. */
+export function dropSecret(): void {
+  secret = "";
+}
+
 export function claimSecret(): string {
   return secret;
 }

@@ -9,7 +9,7 @@ import { Button, LinkButton } from "../../parts/button";
 import { ErrorText } from "../../parts/errors";
 import { TextField } from "../../parts/field";
 import { Notice } from "../../parts/layout";
-import { claimSecret } from "../../shell/secret";
+import { claimSecret, dropSecret } from "../../shell/secret";
 import { t } from "../../strings";
 import { Gate, LEAST } from "./gate";
 
@@ -21,7 +21,7 @@ export function ClaimPage() {
   if (host.data?.claimed) {
     return (
       <Gate title={t("claim.done_title")} lead={t("claim.done_lead")}>
-        <LinkButton to="/login" look="primary">
+        <LinkButton to="/login" look="primary" onClick={dropSecret}>
           {t("login.title")}
         </LinkButton>
       </Gate>
@@ -45,9 +45,10 @@ function ClaimForm({ hint }: { hint: string }) {
   const navigate = useNavigate();
   const claim = useAction(async () => {
     const me = await login.claim(secret.trim(), password);
+    dropSecret();
     client.setQueryData(queries.me.queryKey, me);
-    await client.invalidateQueries({ queryKey: queries.public.queryKey });
     await navigate({ to: "/" });
+    void client.invalidateQueries({ queryKey: queries.public.queryKey });
   });
   const short = password.length < LEAST ? t("password.short", { n: LEAST }) : undefined;
   const other = again !== password ? t("password.differ") : undefined;
