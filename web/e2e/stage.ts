@@ -154,11 +154,10 @@ export async function play(world: World, name: string, scenario: Scenario): Prom
  *  would type it, and the secret in it. */
 export async function claimLink(host: Host): Promise<{ link: string; secret: string }> {
   const said = await host.cli("claim").catch(() => host.said);
-  const links = said.match(/https:\/\/\S+/g) ?? [];
-  const link = links.find((one) => one.startsWith(`${host.origin}/`));
-  ensure(link !== undefined, `\`punktfunk-host claim\` names no link to ${host.origin}: ${said}`);
-  const secret = link.split(/[#=]/).at(-1) ?? "";
-  ensure(secret.length >= 8, `there is no secret in ${link}`);
+  const found = said.match(/(https:\/\/[^\s/]+)\/#claim=([a-z0-9-]+)/);
+  ensure(found !== null, `the host names no link to claim it: ${said.slice(-300)}`);
+  const [link, origin, secret = ""] = found;
+  ensure(origin === host.origin, `the link leads to ${origin} and not to ${host.origin}`);
   return { link, secret };
 }
 

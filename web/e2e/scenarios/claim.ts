@@ -29,7 +29,7 @@ async function logIn({ page }: Window, password: string): Promise<void> {
 }
 
 async function inside(window: Window, host: Host): Promise<void> {
-  await window.page.getByRole("heading", { level: 1, name: host.name }).waitFor();
+  await window.page.getByRole("heading", { level: 1, name: host.name, exact: true }).waitFor();
   await settled(window.page);
 }
 
@@ -109,7 +109,7 @@ async function wrongSecret(stage: Stage): Promise<undefined> {
 async function limits(stage: Stage): Promise<string> {
   const [host, owner] = await stage.owned();
   const window = await stage.window(host);
-  window.expect(429);
+  window.expect(403, 429);
   await window.page.goto("/devices");
   await window.page.waitForURL("**/login**");
   await stage.screenshot(window.page, "login");
@@ -122,7 +122,7 @@ async function limits(stage: Stage): Promise<string> {
     await logIn(window, `wrong ${tries}`);
     const status = (await answered).status();
     if (status === 429) return true;
-    same(status, 401, "a wrong password");
+    same(status, 403, "a wrong password");
     await window.page.getByText(t("error.wrong_password")).waitFor();
     return false;
   });
