@@ -92,6 +92,7 @@ impl State {
                 }
                 self.attended(true, viewer);
             }
+            ToSeat::Message(text) => self.show_message(&text),
             ToSeat::Quit => self.quit(),
             other => tracing::warn!(?other, "a message this version does not know"),
         }

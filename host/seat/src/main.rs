@@ -6,6 +6,7 @@
 
 mod audio;
 mod backdrop;
+mod banner;
 mod bounds;
 mod clock;
 mod commit;

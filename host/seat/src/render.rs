@@ -169,6 +169,7 @@ impl State {
         let mut elements = Vec::new();
         let at = self.pointer.current_location();
         let (pieces, dim) = self.desktop_pieces();
+        let banner = self.banner.piece(&self.fonts, self.windows.size);
         let layers = self.layer_order();
         let layers = layers.map(|layers| {
             let placed =
@@ -205,7 +206,7 @@ impl State {
                 Kind::Unspecified,
             ));
         }
-        for (picture, at) in &pieces {
+        for (picture, at) in banner.iter().chain(&pieces) {
             push_memory(&mut elements, pixman, picture, at.x, at.y);
         }
         if dim {

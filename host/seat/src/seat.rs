@@ -22,6 +22,7 @@ use smithay::reexports::wayland_server::{Display, DisplayHandle, ListeningSocket
 use smithay::utils::{Size, Transform};
 
 use crate::backdrop::backdrop;
+use crate::banner::Banner;
 use crate::clock::FrameClock;
 use crate::cursor::Cursor;
 use crate::desktop::Desktop;
@@ -90,6 +91,7 @@ pub struct State {
     pub input: Input,
     pub text: Text,
     pub desktop: Desktop,
+    pub banner: Banner,
     pub listed: Listed,
     /// A nested session that has still to prove itself.
     pub trial: Option<Trial>,
@@ -265,6 +267,7 @@ impl State {
             input: Input::default(),
             text: Text::default(),
             desktop: Desktop::default(),
+            banner: Banner::default(),
             listed: Listed::default(),
             trial: None,
             keymap,
@@ -299,7 +302,7 @@ impl State {
         };
         let orphan = self.orphan_since.map(|since| since.saturating_add(self.orphan_timeout));
         let trial = self.trial.as_ref().map(Trial::due);
-        let parts = [self.typing_due(), self.xwayland.due(), self.desktop.due()];
+        let parts = [self.typing_due(), self.xwayland.due(), self.desktop.due(), self.banner.due()];
         [self.clock.due(), ending, orphan, trial].into_iter().chain(parts).flatten().min()
     }
 
@@ -320,6 +323,7 @@ impl State {
         self.list_windows();
         self.work_on_trial(now);
         self.work_on_desktop(now);
+        self.work_on_banner(now);
         self.work_on_end(now);
     }
 

@@ -252,6 +252,13 @@ impl Seat {
         Ok(self.0.sender.send(&ToSeat::Keymap(keymap))?)
     }
 
+    /// Shows a text for some seconds, above everything and in nobody's way. What is
+    /// longer than [`punktfunk_seat_ipc::MAX_TEXT`] characters is cut.
+    pub fn message(&self, text: &str) -> Result<(), DisplayError> {
+        let text = text.chars().take(punktfunk_seat_ipc::MAX_TEXT).collect();
+        Ok(self.0.sender.send(&ToSeat::Message(text))?)
+    }
+
     /// Whether anybody watches. Without a viewer the application runs on slowly and no
     /// frames come; with one the next frame is whole.
     pub fn set_viewer(&self, attached: bool) -> Result<(), DisplayError> {

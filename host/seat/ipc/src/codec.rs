@@ -5,7 +5,7 @@ use punktfunk_core::bytes::{Reader, Truncated, Writer};
 
 use crate::event::{event, put_event};
 use crate::message::{App, AppKind, Exit, FrameNotice, Keymap, Mode, Pool, Ready, Rect, ToHost, ToSeat};
-use crate::{MAX_DAMAGE, MAX_MESSAGE, MAX_SIDE};
+use crate::{MAX_DAMAGE, MAX_MESSAGE, MAX_SIDE, MAX_TEXT};
 
 /// Why bytes are no message, or a message has no bytes.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -128,6 +128,11 @@ fn app(reader: &mut Reader<'_>) -> Result<App> {
     Ok(App { kind, name, env, cwd })
 }
 
+/// A text that may be shown.
+fn shown(text: &str) -> Result<&str> {
+    if text.chars().count() > MAX_TEXT { Err(CodecError::Field("message")) } else { Ok(text) }
+}
+
 fn finish(reader: &Reader<'_>) -> Result<()> {
     if reader.is_empty() { Ok(()) } else { Err(CodecError::Trailing(reader.remaining())) }
 }
@@ -162,6 +167,7 @@ impl ToSeat {
             Self::Quit => {
                 out.u8(7);
             }
+            Self::Message(text) => put_text(out.u8(8), shown(text)?),
         }
         check_length(&bytes)?;
         Ok(bytes)
@@ -183,6 +189,11 @@ impl ToSeat {
             5 => Self::ReleaseFrame { generation: reader.u32_le()?, buffer: reader.u8()? },
             6 => Self::SetViewer(flag(&mut reader)?),
             7 => Self::Quit,
+            8 => {
+                let text = text(&mut reader)?;
+                shown(&text)?;
+                Self::Message(text)
+            }
             _ => return Err(CodecError::Field("tag")),
         };
         finish(&reader)?;
@@ -330,6 +341,7 @@ mod tests {
             })),
             any::<(u32, u8)>().prop_map(|(generation, buffer)| ToSeat::ReleaseFrame { generation, buffer }),
             any::<bool>().prop_map(ToSeat::SetViewer),
+            ".{0,200}".prop_map(ToSeat::Message),
             Just(ToSeat::Quit),
         ]
     }

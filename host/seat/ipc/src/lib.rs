@@ -26,13 +26,15 @@ pub use message::{
 pub use socket::LinkError;
 
 /// The format of the messages. Both sides must speak the same one.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 /// No message is longer than this many bytes.
 pub const MAX_MESSAGE: usize = 64 * 1024;
 /// No pool has more buffers than this.
 pub const MAX_BUFFERS: usize = 8;
 /// No frame names more damaged rectangles than this.
 pub const MAX_DAMAGE: usize = 16;
+/// A text that is shown has at most this many characters.
+pub const MAX_TEXT: usize = 200;
 /// Width and height of an output are at most this many pixels.
 pub const MAX_SIDE: u32 = 16_384;
 /// The name of the listening socket in the runtime directory of a seat.

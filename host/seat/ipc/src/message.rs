@@ -81,6 +81,8 @@ pub enum ToSeat {
     SetViewer(bool),
     /// End the application and then the seat.
     Quit,
+    /// Show a text for some seconds, at most [`crate::MAX_TEXT`] characters of it.
+    Message(String),
 }
 
 /// Where the programs of a seat find their servers.
