@@ -19,9 +19,20 @@ pub struct Quantiles {
     pub p99: Duration,
 }
 
+/// Durations as they are counted: from any thread, without waiting for any other.
 #[derive(Debug)]
-pub(crate) struct Histogram {
+pub struct Histogram {
     counts: Box<[AtomicU64]>,
+}
+
+/// What a [`Histogram`] held at one moment, or what came in between two.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts(Vec<u64>);
+
+impl Default for Histogram {
+    fn default() -> Self {
+        Self::new()
+    }
 }
 
 fn bucket(nanos: u64) -> usize {
@@ -41,27 +52,55 @@ fn upper(bucket: usize) -> u64 {
 }
 
 impl Histogram {
+    /// An empty one.
     pub fn new() -> Self {
         Self { counts: (0..BUCKETS).map(|_| AtomicU64::new(0)).collect() }
     }
 
+    /// Counts one duration, in nanoseconds. Never waits and never allocates.
     pub fn record(&self, nanos: u64) {
         self.counts[bucket(nanos)].fetch_add(1, Ordering::Relaxed);
     }
 
+    /// What it holds now. Allocates: not for the thread that records.
+    pub fn counts(&self) -> Counts {
+        Counts(self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect())
+    }
+
+    /// Median and tail of all that was counted.
     pub fn quantiles(&self) -> Quantiles {
-        let counts: Vec<u64> = self.counts.iter().map(|count| count.load(Ordering::Relaxed)).collect();
-        let count = counts.iter().sum::<u64>();
-        let at = |percent: u64| {
-            let rank = (count * percent).div_ceil(100).max(1);
-            let mut seen = 0;
-            let found = counts.iter().position(|&here| {
-                seen += here;
-                seen >= rank
-            });
-            Duration::from_nanos(found.map_or(0, upper))
-        };
-        Quantiles { count, p50: at(50), p99: at(99) }
+        let counts = self.counts();
+        Quantiles { count: counts.total(), p50: counts.quantile(50), p99: counts.quantile(99) }
+    }
+}
+
+impl Counts {
+    /// What was counted after `older`, which was read from the same histogram before.
+    #[must_use]
+    pub fn since(&self, older: &Self) -> Self {
+        let before = older.0.iter().chain(std::iter::repeat(&0));
+        Self(self.0.iter().zip(before).map(|(now, before)| now.saturating_sub(*before)).collect())
+    }
+
+    /// How many durations.
+    pub fn total(&self) -> u64 {
+        self.0.iter().sum()
+    }
+
+    /// What so many percent of them did not exceed; at most an eighth too high, zero for none.
+    pub fn quantile(&self, percent: u64) -> Duration {
+        let rank = (self.total() * percent).div_ceil(100).max(1);
+        let mut seen = 0;
+        let found = self.0.iter().position(|&here| {
+            seen += here;
+            seen >= rank
+        });
+        Duration::from_nanos(found.map_or(0, upper))
+    }
+
+    /// The longest of them; at most an eighth too high, zero for none.
+    pub fn longest(&self) -> Duration {
+        Duration::from_nanos(self.0.iter().rposition(|&here| here > 0).map_or(0, upper))
     }
 }
 
@@ -83,6 +122,22 @@ mod tests {
         histogram.record(u64::MAX);
         histogram.record(1_000_000);
         assert!(histogram.quantiles().p99.as_nanos() >= 1_000_000);
+    }
+
+    #[test]
+    fn what_came_in_between_two_moments() {
+        let histogram = Histogram::new();
+        assert_eq!(Counts::default().longest(), Duration::ZERO);
+        histogram.record(1_000_000_000);
+        let before = histogram.counts();
+        assert_eq!(histogram.counts().since(&before).longest(), Duration::ZERO);
+        (0..3).for_each(|_| histogram.record(1_000));
+        histogram.record(5_000);
+        let between = histogram.counts().since(&before);
+        assert_eq!(between.total(), 4);
+        assert!((1_000..1_126).contains(&between.quantile(50).as_nanos()), "{between:?}");
+        assert!((5_000..5_626).contains(&between.longest().as_nanos()), "{between:?}");
+        assert_eq!(histogram.counts().since(&Counts::default()), histogram.counts());
     }
 
     proptest! {

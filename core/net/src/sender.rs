@@ -8,7 +8,7 @@ use std::thread::JoinHandle;
 
 use crate::batch::{Batch, BufferPool, Datagrams};
 use crate::clock::{monotonic_nanos, sleep_until, wake_on_time};
-use crate::histogram::{Histogram, Quantiles};
+use crate::histogram::{Counts, Histogram, Quantiles};
 use crate::pacer::{Forecast, Limits, Pace, Pacer};
 use crate::transport::{Error, Route, Transport};
 
@@ -135,6 +135,7 @@ struct Shared {
     syscalls: AtomicU64,
     queue_wait: Histogram,
     send_time: Histogram,
+    passage: Histogram,
 }
 
 impl Shared {
@@ -161,6 +162,7 @@ impl Shared {
             syscalls: AtomicU64::new(0),
             queue_wait: Histogram::new(),
             send_time: Histogram::new(),
+            passage: Histogram::new(),
         }
     }
 
@@ -319,6 +321,11 @@ impl PacedSender {
         }
     }
 
+    /// What reads the counters from elsewhere, also after the thread ended.
+    pub fn gauge(&self) -> SenderGauge {
+        SenderGauge { shared: Arc::clone(&self.shared) }
+    }
+
     /// Ends the thread, discarding what waits, and returns the final counters.
     pub fn close(mut self) -> SenderStats {
         self.join();
@@ -332,6 +339,25 @@ impl PacedSender {
         {
             tracing::error!("the sender thread panicked");
         }
+    }
+}
+
+/// Reads the counters of a [`PacedSender`] without keeping its thread. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct SenderGauge {
+    shared: Arc<Shared>,
+}
+
+impl SenderGauge {
+    /// Datagrams handed to the network, and the bytes of their payload.
+    pub fn sent(&self) -> (u64, u64) {
+        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        (read(&self.shared.packets), read(&self.shared.bytes))
+    }
+
+    /// From `submit` to the last datagram's handing over, of each batch.
+    pub fn passage(&self) -> Counts {
+        self.shared.passage.counts()
     }
 }
 
@@ -361,7 +387,9 @@ impl Worker {
                 self.pacer.set_limits(start, limits);
             }
             if self.send(batch.datagrams()) {
-                self.shared.send_time.record(monotonic_nanos().saturating_sub(start));
+                let end = monotonic_nanos();
+                self.shared.send_time.record(end.saturating_sub(start));
+                self.shared.passage.record(end.saturating_sub(submitted));
                 add(&self.shared.batches, 1);
             }
             self.shared.pool.put(batch.bytes);

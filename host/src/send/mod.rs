@@ -12,14 +12,16 @@
 //! protocol. Nothing here knows sessions.
 
 mod native;
+mod path;
 mod ports;
 mod sound;
 mod video;
 
 use punktfunk_core::gamestream::video::FrameKind;
-use punktfunk_net::SenderStats;
+use punktfunk_net::{SenderGauge, SenderStats};
 
 pub use native::{Native, NativeConfig, NativeVideo, OnWish, Wish};
+pub use path::{PathGauge, PathTold};
 pub use ports::{MediaPorts, StreamRoute};
 pub use sound::{NativeSound, RtpSound, Say, Sound};
 pub use video::{VideoConfig, VideoSender};
@@ -109,6 +111,23 @@ impl Video {
         match self {
             Self::GameStream(sender) => sender.send(unit),
             Self::Native(sender) => sender.send(unit),
+        }
+    }
+
+    /// What reads the counters of the sender thread from elsewhere.
+    pub fn gauge(&self) -> SenderGauge {
+        match self {
+            Self::GameStream(sender) => sender.gauge(),
+            Self::Native(sender) => sender.gauge(),
+        }
+    }
+
+    /// Another bitrate was settled, bits a second on the wire. A native sender finds out
+    /// by itself.
+    pub fn set_bitrate(&self, bps: u64) {
+        match self {
+            Self::GameStream(sender) => sender.set_bitrate(bps),
+            Self::Native(_) => {}
         }
     }
 

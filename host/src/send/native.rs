@@ -17,10 +17,11 @@ use punktfunk_core::native::host::{Config, Error, Media, Output, Unit};
 use punktfunk_core::native::media::Flags;
 use punktfunk_core::time::Time;
 use punktfunk_net::{
-    Batch, Datagrams, Destination, PacedSender, Received, RecvBatch, Route, SenderConfig, SenderStats,
-    Submit, Transport, monotonic_nanos,
+    Batch, Datagrams, Destination, PacedSender, Received, RecvBatch, Route, SenderConfig, SenderGauge,
+    SenderStats, Submit, Transport, monotonic_nanos,
 };
 
+use super::path::PathGauge;
 use super::video::Losses;
 use super::{Outgoing, Sent};
 
@@ -80,6 +81,8 @@ struct Inner {
     due: AtomicU64,
     /// The last report told of loss.
     is_lossy: AtomicBool,
+    /// For whoever looks.
+    path: Arc<PathGauge>,
 }
 
 /// Whether media may flow.
@@ -160,6 +163,7 @@ impl Native {
             changed: Condvar::new(),
             due: AtomicU64::new(u64::MAX),
             is_lossy: AtomicBool::new(false),
+            path: Arc::default(),
         });
         let ours = Arc::clone(&inner);
         let thread = std::thread::Builder::new().name("punktfunk-media".into());
@@ -230,6 +234,11 @@ impl Native {
         self.inner.settle(&mut Vec::new());
     }
 
+    /// What the client told of its path.
+    pub fn path(&self) -> Arc<PathGauge> {
+        Arc::clone(&self.inner.path)
+    }
+
     /// Whether the client's last report told of loss: then sound is said twice.
     pub fn is_lossy(&self) -> bool {
         self.inner.is_lossy.load(Ordering::Relaxed)
@@ -286,8 +295,10 @@ impl Inner {
         let mut media = self.media();
         match media.datagram(now(), datagram) {
             Ok(heard) => {
-                let lossy = media.stats().last.is_some_and(|sample| sample.lost > 0);
+                let stats = media.stats();
+                let lossy = stats.last.is_some_and(|sample| sample.lost > 0);
                 self.is_lossy.store(lossy, Ordering::Relaxed);
+                self.path.note(&stats);
                 let before = self.destination.current();
                 if heard.newest && before.is_none_or(|route| (route.to, route.from) != (from.to, from.from)) {
                     tracing::info!(to = %from.to, "the client is at another address");
@@ -312,6 +323,7 @@ impl Inner {
                 Output::Bitrate(rate) => {
                     let (kbps, limiter) = (rate.whole / 1000, rate.limiter.name());
                     tracing::debug!(kbps, limiter, because = ?rate.because, "the bitrate follows the path");
+                    self.path.limited(rate.limiter);
                     self.sender.set_bitrate(rate.whole);
                     (self.on_wish)(Wish::Bitrate(rate.encoder));
                 }
@@ -367,6 +379,10 @@ impl NativeVideo {
 
     pub(super) fn stats(&self) -> SenderStats {
         self.inner.sender.stats()
+    }
+
+    pub(super) fn gauge(&self) -> SenderGauge {
+        self.inner.sender.gauge()
     }
 
     pub(super) fn send(&mut self, unit: &Outgoing<'_>) -> Sent {

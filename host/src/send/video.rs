@@ -3,7 +3,7 @@
 
 use punktfunk_core::gamestream::sdp::Codec;
 use punktfunk_core::gamestream::video::{self, FrameKind, Packetizer, h264, hevc};
-use punktfunk_net::{Batch, PacedSender, SenderConfig, SenderStats, Submit, monotonic_nanos};
+use punktfunk_net::{Batch, PacedSender, SenderConfig, SenderGauge, SenderStats, Submit, monotonic_nanos};
 
 use super::{MediaPorts, Outgoing, Sent, StreamRoute};
 
@@ -112,6 +112,16 @@ impl VideoSender {
                 Sent::Dropped
             }
         }
+    }
+
+    /// What reads the counters of the sender thread from elsewhere.
+    pub fn gauge(&self) -> SenderGauge {
+        self.sender.gauge()
+    }
+
+    /// Paces what follows for another bitrate, bits a second on the wire.
+    pub fn set_bitrate(&self, bps: u64) {
+        self.sender.set_bitrate(bps);
     }
 
     /// What the sender thread did so far.

@@ -34,6 +34,8 @@ const STOP_TIME: Duration = Duration::from_secs(1);
 /// What a client shows as a number: the screen is gone, nobody asked for it. Next to
 /// the graceful reason, and used by no other host.
 const REASON_SCREEN_LOST: u32 = 0x8003_0024;
+/// Between two tellings of a client's round trip.
+const MEASURED_EVERY: Duration = Duration::from_secs(1);
 /// Session keys remembered as used.
 const USED_KEYS: usize = 1024;
 
@@ -148,6 +150,8 @@ struct Client {
     cipher: Cipher,
     translator: Translator,
     repeats: Repeats,
+    /// When the round trip was told last.
+    measured: Time,
     /// [`ControlHandle::end`] was called: nothing it says counts any more.
     ended: bool,
 }
@@ -297,7 +301,8 @@ impl Server {
         }
         tracing::info!(%seen, session = session.0, ?style, "the control connection is open");
         let (translator, repeats) = (Translator::new(), Repeats::new());
-        self.clients.insert(peer, Client { session, cipher, translator, repeats, ended: false });
+        let measured = self.now();
+        self.clients.insert(peer, Client { session, cipher, translator, repeats, measured, ended: false });
         let mode = HostMessage::HdrMode { enabled: hdr.is_some(), metadata: hdr.unwrap_or_default() };
         self.send(session, &mode);
     }
@@ -313,6 +318,13 @@ impl Server {
             }
         };
         let session = client.session;
+        let now = Time::default() + self.origin.elapsed();
+        if now - client.measured >= MEASURED_EVERY {
+            client.measured = now;
+            if let Some(time) = self.host.round_trip(peer) {
+                self.supervisor.control(session, ControlEvent::RoundTrip(time));
+            }
+        }
         match ClientMessage::decode(&message) {
             Ok(ClientMessage::Input(message)) => {
                 for event in client.translator.translate(&message) {

@@ -14,13 +14,17 @@ use super::Shared;
 use super::native::{OPEN_FOR, Opened, WindowId};
 use super::notice::Notice;
 use crate::config::Config;
-use crate::session::{ClientId, Program, Scanned, SeatInfo};
+use crate::session::{ClientId, Figures, LaunchError, Played, Program, Scanned, SeatInfo};
 use crate::store::{self, Client, Protocol, Renamed, StoreError};
 
 pub use super::native::{Knock, Terms};
 
 /// Longest name of a device, characters.
 pub const MOST_NAME: usize = 60;
+/// Longest text that is shown, characters.
+pub const MOST_TEXT: usize = 200;
+/// Bitrates that a stream can be given, kbit/s.
+pub const BITRATES: std::ops::RangeInclusive<u32> = 500..=500_000;
 
 /// The owner's handle on a running host. Cheap to clone; it keeps nothing alive that
 /// serves, and answers as well as it can after the host stopped.
@@ -410,6 +414,79 @@ impl Front {
         self.shared.supervise(move |supervisor| supervisor.end(id)).await;
         tracing::info!(client = session.name(), app = session.seat.title, "ended by the owner");
         Ok(session)
+    }
+
+    /// The numbers of what is watched now, by session.
+    pub async fn figures(&self) -> Vec<(u64, Figures)> {
+        self.shared.supervise(|supervisor| supervisor.figures()).await.unwrap_or_default()
+    }
+
+    /// The streams of late that are over, oldest first.
+    pub fn played(&self) -> Vec<Played> {
+        self.shared.store.played()
+    }
+
+    /// Shows a text on the screen of a session for some seconds.
+    ///
+    /// # Errors
+    /// [`FrontError::NotFound`], [`FrontError::Invalid`] when it is empty or longer than
+    /// [`MOST_TEXT`] characters.
+    pub async fn message(&self, id: u64, text: &str) -> Result<(), FrontError> {
+        let text = text.trim().to_owned();
+        if text.is_empty() || text.chars().count() > MOST_TEXT {
+            return Err(FrontError::invalid("text", format!("a text has 1 to {MOST_TEXT} characters")));
+        }
+        self.session(id)?;
+        self.told(move |supervisor| supervisor.message(id, &text)).await
+    }
+
+    /// Lets the stream of a session have so many kbit/s at most.
+    ///
+    /// # Errors
+    /// [`FrontError::NotFound`], [`FrontError::Conflict`] when its client is away,
+    /// [`FrontError::Invalid`].
+    pub async fn set_bitrate(&self, id: u64, kbps: u32) -> Result<Session, FrontError> {
+        if !BITRATES.contains(&kbps) {
+            let (least, most) = (BITRATES.start(), BITRATES.end());
+            return Err(FrontError::invalid("bitrate_kbps", format!("choose {least} to {most} kbit/s")));
+        }
+        if self.session(id)?.seat.stream.is_none() {
+            return Err(FrontError::Conflict("nobody watches this session now".to_owned()));
+        }
+        self.told(move |supervisor| supervisor.set_bitrate(id, kbps)).await?;
+        self.session(id)
+    }
+
+    /// Starts an application for a device that is not here, so that it finds it running.
+    ///
+    /// # Errors
+    /// [`FrontError::NotFound`], [`FrontError::Conflict`] when something runs for it or as
+    /// much runs as the settings allow, [`FrontError::Failed`].
+    pub async fn launch(&self, id: ClientId, app: u32) -> Result<Session, FrontError> {
+        let client = self.client(id)?;
+        if client.is_expired() {
+            return Err(FrontError::Conflict(format!("the time of {:?} is over", client.name)));
+        }
+        let name = client.name;
+        let seat = self.told(move |supervisor| supervisor.launch_for(id, &name, app)).await?;
+        self.session(seat)
+    }
+
+    /// Asks the sessions something that may be refused.
+    async fn told<T: Send + 'static>(
+        &self,
+        call: impl FnOnce(&dyn crate::session::Supervisor) -> Result<T, LaunchError> + Send + 'static,
+    ) -> Result<T, FrontError> {
+        let answer = self.shared.supervise(call).await;
+        let answer =
+            answer.ok_or_else(|| FrontError::Failed("the host failed; its log says why".to_owned()))?;
+        answer.map_err(|error| match error {
+            LaunchError::UnknownApp(_) | LaunchError::NothingToResume => {
+                FrontError::NotFound(error.to_string())
+            }
+            LaunchError::Busy(_) => FrontError::Conflict(error.to_string()),
+            error => FrontError::failed(error),
+        })
     }
 
     /// Every application, in the order clients show them, those they do not see as well.

@@ -195,7 +195,7 @@ pub fn start(
         None => None,
     };
     let notices = notice::Notices::new();
-    supervisor.watch(Arc::new(notices.clone()));
+    supervisor.watch(Arc::new(notice::Watch { notices: notices.clone(), store: context.store.clone() }));
     let shared = Arc::new(Shared {
         config: context.config.clone(),
         settings: context.settings.clone(),

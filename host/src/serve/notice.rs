@@ -2,7 +2,12 @@
 //! not want to ask all the time. What it is, they look up; missing a word is missing
 //! nothing as long as one comes after it.
 
+use std::sync::Arc;
+
 use tokio::sync::broadcast;
+
+use crate::session::{Played, Watcher};
+use crate::store::Store;
 
 /// Words that a slow listener may be behind; who is behind further looks at everything.
 const BEHIND: usize = 64;
@@ -38,8 +43,20 @@ impl Notices {
     }
 }
 
-impl crate::session::Watcher for Notices {
+/// What the sessions tell: passed on, and what was played is kept.
+pub(super) struct Watch {
+    pub notices: Notices,
+    pub store: Arc<Store>,
+}
+
+impl Watcher for Watch {
     fn changed(&self) {
-        self.tell(Notice::Sessions);
+        self.notices.tell(Notice::Sessions);
+    }
+
+    fn ended(&self, played: Played) {
+        if let Err(error) = self.store.note_played(played) {
+            tracing::warn!(%error, "the numbers of a stream are not kept");
+        }
     }
 }

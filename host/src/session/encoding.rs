@@ -12,15 +12,15 @@ use std::time::{Duration, Instant};
 
 use punktfunk_core::gamestream::video::{Cadence, FrameKind, Limit};
 use punktfunk_core::time::Time;
-use punktfunk_seat_ipc::host::Frame;
 
 use super::link::Link;
 use super::mender::Mender;
-use super::messages::{Ended, NewPicture, Requests};
+use super::messages::{Ended, NewPicture, Requests, Shot};
 use super::pace::Pace;
 use super::rates::Rates;
-use super::slots::{Latest, Woken};
-use super::stats::{Stats, count, monotonic_us, read};
+use super::reasons::Reasons;
+use super::slots::{Latest, Supersede as _, Woken};
+use super::stats::{Stats, count, monotonic_us, read, record};
 use super::{Mode, SessionId};
 use crate::encode::{AccessUnit, EncodeError, Encoder, Picture, Recovery};
 use crate::send::{Outgoing, Sent, Video};
@@ -33,9 +33,10 @@ const PING_POLL: Duration = Duration::from_millis(200);
 
 /// The encode thread's ends of what it shares with others.
 pub(super) struct Ends {
-    pub slot: Arc<Latest<Frame>>,
+    pub slot: Arc<Latest<Shot>>,
     pub requests: Arc<Requests>,
     pub link: Arc<Link>,
+    pub reasons: Arc<Reasons>,
     pub sound_packets: Arc<AtomicU64>,
     pub ended: Sender<Ended>,
 }
@@ -47,9 +48,10 @@ pub(super) struct Encoding {
     size: (u32, u32),
     /// Between two pictures.
     interval: Duration,
-    slot: Arc<Latest<Frame>>,
+    slot: Arc<Latest<Shot>>,
     requests: Arc<Requests>,
     link: Arc<Link>,
+    reasons: Arc<Reasons>,
     sound_packets: Arc<AtomicU64>,
     mender: Mender,
     encoder: Box<dyn Encoder>,
@@ -110,7 +112,7 @@ impl Encoding {
         rates: Rates,
         output: Output,
     ) -> Self {
-        let Ends { slot, requests, link, sound_packets, ended } = ends;
+        let Ends { slot, requests, link, reasons, sound_packets, ended } = ends;
         Self {
             id,
             size: (mode.width, mode.height),
@@ -118,6 +120,7 @@ impl Encoding {
             slot,
             requests,
             link,
+            reasons,
             sound_packets,
             mender,
             is_live: encoder.describe().backend.is_live(),
@@ -157,7 +160,7 @@ impl Encoding {
         let mut next_line = Instant::now() + Duration::from_secs(1);
         let mut repeat_at = Instant::now() + REPEAT_AFTER;
         // A picture that came before its turn, and when it is shown if no other comes.
-        let mut early: Option<(Frame, Instant)> = None;
+        let mut early: Option<(Shot, Instant)> = None;
         loop {
             if let Some(change) = self.requests.change() {
                 self.change(change);
@@ -167,31 +170,31 @@ impl Encoding {
             match self.slot.wait(deadline) {
                 Woken::Closed => return Ok(()),
                 // A frame of the size before: the one that follows has ours.
-                Woken::Value(frame) if (frame.width(), frame.height()) != self.size => continue,
-                Woken::Value(mut frame) => {
+                Woken::Value(shot) if shot.size() != self.size => continue,
+                Woken::Value(mut shot) => {
                     self.given.0 += 1;
                     if let Some((older, _)) = early.take() {
-                        frame.absorb(&older);
+                        shot.supersede(older);
                     }
                     let due = self.cadence.due();
-                    if Time(frame.timestamp_us()) < due {
+                    if Time(shot.frame.timestamp_us()) < due {
                         let until = Instant::now() + (due - now()) + self.interval;
-                        early = Some((frame, until.min(repeat_at)));
+                        early = Some((shot, until.min(repeat_at)));
                         continue;
                     }
                     if !self.output.has_room()? {
-                        early = Some((frame, Instant::now() + self.interval / 2));
+                        early = Some((shot, Instant::now() + self.interval / 2));
                         continue;
                     }
-                    self.picture(&frame)?;
+                    self.picture(&shot)?;
                 }
                 Woken::Request | Woken::Deadline => match early.take() {
-                    Some((frame, _)) if !self.output.has_room()? => {
-                        early = Some((frame, Instant::now() + self.interval / 2));
+                    Some((shot, _)) if !self.output.has_room()? => {
+                        early = Some((shot, Instant::now() + self.interval / 2));
                         continue;
                     }
-                    Some((frame, _)) => {
-                        self.picture(&frame)?;
+                    Some((shot, _)) => {
+                        self.picture(&shot)?;
                     }
                     None if self.has_picture => self.repeat()?,
                     None => {}
@@ -244,10 +247,10 @@ impl Encoding {
     }
 
     /// Codes a picture, by another encoder when this one cannot.
-    fn picture(&mut self, frame: &Frame) -> Result<(), String> {
+    fn picture(&mut self, shot: &Shot) -> Result<(), String> {
         // The first one is whole for the encoder, whatever the screen says.
-        let mut full = frame.full() || !self.has_picture;
-        while let Err(error) = self.code(frame, full) {
+        let mut full = shot.frame.full() || !self.has_picture;
+        while let Err(error) = self.code(shot, full) {
             self.mend(&error)?;
             full = true;
         }
@@ -270,18 +273,22 @@ impl Encoding {
         tracing::error!(session = self.id.0, %error, encoder = failed.name(), "the encoder failed");
         let mended = self.mender.mend(now(), failed, self.bitrate());
         self.encoder = mended.map_err(|none| format!("the encoder failed ({error}), and {none}"))?;
-        let backend = self.encoder.describe().backend;
+        let described = self.encoder.describe();
+        self.reasons.encoder(&described, None);
+        let backend = described.backend;
         self.is_live = backend.is_live();
         tracing::warn!(session = self.id.0, encoder = backend.name(), "the stream goes on");
         Ok(())
     }
 
-    fn code(&mut self, frame: &Frame, full: bool) -> Result<(), EncodeError> {
+    fn code(&mut self, shot: &Shot, full: bool) -> Result<(), EncodeError> {
+        let frame = &shot.frame;
         let captured_us = frame.timestamp_us();
         let started_us = monotonic_us();
         let stats = Arc::clone(&self.output.stats);
         count(&stats.captured, 1);
-        stats.wait.record(Duration::from_micros(started_us.saturating_sub(captured_us)));
+        record(&stats.capture, shot.arrived_us.saturating_sub(captured_us));
+        record(&stats.wait, started_us.saturating_sub(shot.arrived_us));
         let picture = Picture {
             bytes: frame.bytes(),
             stride: frame.stride(),
@@ -293,7 +300,7 @@ impl Encoding {
         let idr = self.attend()?;
         let unit = self.encoder.encode(&picture, idr)?;
         let encoded_us = monotonic_us();
-        stats.encode.record(Duration::from_micros(encoded_us.saturating_sub(started_us)));
+        record(&stats.encode, encoded_us.saturating_sub(started_us));
         self.output.send(unit, captured_us, encoded_us, true);
         self.cadence.taken(Time(captured_us));
         let cost = Duration::from_micros(monotonic_us().saturating_sub(started_us));
@@ -418,9 +425,9 @@ impl Output {
             }
         }
         let done_us = monotonic_us();
-        stats.packetize.record(Duration::from_micros(done_us.saturating_sub(encoded_us)));
+        record(&stats.packetize, done_us.saturating_sub(encoded_us));
         if is_new {
-            stats.total.record(Duration::from_micros(done_us.saturating_sub(timestamp_us)));
+            record(&stats.total, done_us.saturating_sub(timestamp_us));
         }
     }
 }

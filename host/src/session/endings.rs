@@ -159,8 +159,9 @@ impl Shared {
 
     /// Stops a stream that was taken out of the table.
     pub fn finish(&self, stream: Stream, why: &str) {
-        stream.stop(why);
+        let played = stream.stop(why);
         self.keep_awake();
         self.changed();
+        self.tell_of(played);
     }
 }

@@ -14,10 +14,9 @@ use punktfunk_core::native::host;
 use punktfunk_core::native::wire::Access;
 use punktfunk_core::native::wire::control::Hello;
 use punktfunk_core::time::Time;
-use punktfunk_seat_ipc::host::Frame;
 
 use super::config::Config;
-use super::messages::Requests;
+use super::messages::{Requests, Shot};
 use super::rates::{Budget, Rates};
 use super::slots::Latest;
 use super::stream::StreamSettings;
@@ -48,7 +47,7 @@ pub(super) enum Opening {
 
 /// Whom the client's reports move.
 pub(super) struct Ears {
-    pub slot: Arc<Latest<Frame>>,
+    pub slot: Arc<Latest<Shot>>,
     pub requests: Arc<Requests>,
 }
 
@@ -154,6 +153,14 @@ impl Link {
         let owned = if named { connect_data == link.connect_data } else { peer == link.request.peer };
         let open = OpenControl { id, key: link.request.key, v2: link.settled.control_v2, hdr: None };
         owned.then_some((named, open))
+    }
+
+    /// Pictures are encrypted on their way.
+    pub fn seals_pictures(&self) -> bool {
+        match self {
+            Self::GameStream(link) => link.settled.encrypt_video,
+            Self::Native(_) => true,
+        }
     }
 
     /// What the client may do.

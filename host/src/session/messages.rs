@@ -5,8 +5,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use punktfunk_core::gamestream::control::FecStatus;
 use punktfunk_seat_ipc::Exit;
+use punktfunk_seat_ipc::host::Frame;
 
 use super::mender::Mender;
+use super::slots::Supersede;
+use super::stats::monotonic_us;
 use super::{Mode, SessionId};
 use crate::encode::Encoder;
 
@@ -48,6 +51,31 @@ impl Drop for OnPanic {
             // Without a supervisor there is nobody left to tell.
             drop(self.ended.send(ending));
         }
+    }
+}
+
+/// A picture of the screen on its way to the encoder.
+pub(super) struct Shot {
+    pub frame: Frame,
+    /// When it came from the seat, µs of the monotonic clock.
+    pub arrived_us: u64,
+}
+
+impl Shot {
+    /// It came just now.
+    pub fn new(frame: Frame) -> Self {
+        Self { frame, arrived_us: monotonic_us() }
+    }
+
+    /// Width and height, pixels.
+    pub fn size(&self) -> (u32, u32) {
+        (self.frame.width(), self.frame.height())
+    }
+}
+
+impl Supersede for Shot {
+    fn supersede(&mut self, older: Self) {
+        self.frame.absorb(&older.frame);
     }
 }
 

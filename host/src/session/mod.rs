@@ -12,6 +12,7 @@ mod catalogue;
 mod config;
 mod encoding;
 mod endings;
+mod figures;
 mod hands;
 mod keys;
 mod link;
@@ -19,9 +20,11 @@ mod mender;
 mod messages;
 mod native;
 mod natives;
+mod owner;
 mod pace;
 mod plan;
 mod rates;
+mod reasons;
 mod running;
 pub mod slots;
 mod sound;
@@ -32,6 +35,7 @@ mod table;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use punktfunk_core::gamestream::control::{FecStatus, HdrMetadata};
 use punktfunk_core::gamestream::http::codec_mode;
@@ -43,6 +47,7 @@ use punktfunk_core::native::wire::datagram::Sound;
 use punktfunk_net::Route;
 
 pub use catalogue::{Art, Catalogue, Occasion, Prefer, Program, Scanned, SeatKey};
+pub use figures::{Figures, Latency, Played, PlayedApp, PlayedBy, Stages};
 pub use keys::KeyLedger;
 pub use mender::Fault;
 pub use native::{NativeLink, NativeRequest, NativeStarted};
@@ -51,7 +56,7 @@ pub use stream::StreamSettings;
 pub use supervisor::{GameStream, Sessions, Settings};
 pub use table::Rules;
 
-pub use plan::{ClientId, LaunchError, LaunchRequest, Mode, Pending, SeatInfo, SessionId, StreamInfo};
+pub use plan::{ClientId, LaunchError, LaunchRequest, Mode, Pending, SeatInfo, SessionId, StreamInfo, Why};
 
 /// What the shells may ask of the sessions. Starting and stopping programs takes
 /// seconds: call those from a blocking task. They keep nobody waiting who asks about
@@ -83,6 +88,27 @@ pub trait Supervisor: Send + Sync {
     /// What runs for whom, oldest first. Never blocks.
     fn seats(&self) -> Vec<SeatInfo> {
         Vec::new()
+    }
+
+    /// The numbers of what is watched now, by seat. Never blocks for long.
+    fn figures(&self) -> Vec<(u64, Figures)> {
+        Vec::new()
+    }
+
+    /// Shows a text on the screen of this seat for some seconds. Never blocks.
+    fn message(&self, _seat: u64, _text: &str) -> Result<(), LaunchError> {
+        Err(LaunchError::NothingToResume)
+    }
+
+    /// Lets the stream on this seat have so many kbit/s at most; its client is told.
+    fn set_bitrate(&self, _seat: u64, _kbps: u32) -> Result<(), LaunchError> {
+        Err(LaunchError::NothingToResume)
+    }
+
+    /// Starts an application for a client that is not here, so that it finds it running:
+    /// the seat.
+    fn launch_for(&self, _client: ClientId, _name: &str, _app: u32) -> Result<u64, LaunchError> {
+        Err(LaunchError::Failed("this host starts nothing by itself".into()))
     }
 
     /// Tells `watcher` of changes from now on. The first one counts.
@@ -157,10 +183,13 @@ pub trait Supervisor: Send + Sync {
     fn set_access(&self, _id: SessionId, _access: Access) {}
 }
 
-/// Hears what happens to the sessions. Called from any thread; must not block.
+/// Hears what happens to the sessions. Called from any thread but those of a stream.
 pub trait Watcher: Send + Sync {
-    /// [`Supervisor::seats`] says something else now.
+    /// [`Supervisor::seats`] says something else now. Must not block.
     fn changed(&self);
+
+    /// A stream ended. May take as long as writing a file takes.
+    fn ended(&self, _played: Played) {}
 }
 
 /// The session of a control connection.
@@ -185,6 +214,10 @@ pub trait Voice: Send + Sync {
     /// Tells the client of a session why its stream ends and closes its connection.
     /// [`ControlEvent::Closed`] does not follow.
     fn end(&self, id: SessionId, reason: Reason);
+
+    /// Tells the client of a native session what its picture is from now on, though it
+    /// did not ask.
+    fn reconfigured(&self, _id: SessionId, _now: Reconfigured) {}
 
     /// Sends a QUIC datagram to the client of a native session: sound.
     fn datagram(&self, _id: SessionId, _datagram: &[u8]) {}
@@ -231,6 +264,8 @@ pub enum ControlEvent {
     Input(input::Event),
     /// A gamepad.
     Pad(pad::Event),
+    /// How long a message to the client and its answer take.
+    RoundTrip(Duration),
     /// How close one damaged frame was to being lost, or that it was.
     FecStatus(FecStatus),
     /// The connection ended: by the client, or because nothing was heard.

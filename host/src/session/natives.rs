@@ -131,7 +131,7 @@ impl Shared {
         config: Config,
         resumed: bool,
     ) -> Result<NativeStarted, LaunchError> {
-        let NativeRequest { client_name, access, hello, link, .. } = request;
+        let NativeRequest { client, client_name, access, hello, link } = request;
         let id = self.table().next_session();
         let microphone =
             if hello.mic && access.contains(Access::MICROPHONE) { microphone(running) } else { None };
@@ -151,7 +151,9 @@ impl Shared {
         };
         let wanted = Wanted {
             id,
+            client,
             client_name,
+            app: (place.app, place.title.clone()),
             config,
             sound: sound::Wanted { remote: running.sound(), play_locally: hello.local_sound },
             link: Opening::Native(Box::new((link, hello, access))),

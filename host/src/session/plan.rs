@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
 /// The identity of a client: SHA-256 of its certificate (DER).
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ClientId(pub [u8; 32]);
@@ -128,31 +131,60 @@ impl fmt::Debug for Pending {
 }
 
 /// What runs on one seat, for the owner.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SeatInfo {
     /// The seat's number, never used again while the host runs.
     pub id: u64,
     /// Whose it is.
     pub client: ClientId,
-    /// The application, by its id.
+    /// The application.
     pub app: u32,
     /// Its title.
     pub title: String,
     /// Since it was asked for.
     pub age: Duration,
+    /// The application is being started.
+    pub is_starting: bool,
     /// What its client sees, while it looks.
     pub stream: Option<StreamInfo>,
 }
 
 /// What a client sees.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct StreamInfo {
-    /// Size and rate.
-    pub mode: Mode,
-    /// What the picture is coded with, as people call it.
-    pub codec: &'static str,
-    /// How long it has looked.
-    pub age: Duration,
+    /// Pixels.
+    pub width: u32,
+    /// Pixels.
+    pub height: u32,
+    /// Pictures a second.
+    pub fps: u32,
+    /// `H.264`, `HEVC` or `AV1`, with what is special about it.
+    pub codec: String,
+    /// A picture of high dynamic range.
+    pub hdr: bool,
+    /// What codes it.
+    pub encoder: String,
+    /// At most, kbit/s.
+    pub bitrate_kbps: u32,
+    /// When it began, in seconds since 1970.
+    pub started: u64,
+    /// 2, 6 or 8; 0 for no sound.
+    pub audio_channels: u8,
+    /// Pictures are encrypted.
+    pub encrypted: bool,
+    /// Why it is like this.
+    pub why: Vec<Why>,
+}
+
+/// Why something of a stream was chosen.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Why {
+    /// Of what: `display`, `size`, `codec`, `bitrate`, `audio`, `encryption`, `encoder`.
+    pub stage: String,
+    /// What was chosen.
+    pub choice: String,
+    /// Why, for people.
+    pub reason: String,
 }
 
 /// Why a launch was refused. The message is shown to the user by the client.

@@ -47,6 +47,8 @@ pub(super) enum Rates {
         parity: Parity,
         /// The percentage that the encoder's bitrate leaves room for.
         room: u8,
+        /// The budget is another one, and nobody was told.
+        anew: bool,
     },
     /// The sender finds out what the path carries.
     Native {
@@ -62,7 +64,7 @@ pub(super) enum Rates {
 impl Rates {
     /// Of a GameStream client.
     pub fn gamestream(budget: Budget, policy: Policy, now: Time) -> Self {
-        Self::GameStream { budget, parity: Parity::new(policy, now), room: policy.base }
+        Self::GameStream { budget, parity: Parity::new(policy, now), room: policy.base, anew: false }
     }
 
     /// Of a native client, whose sender begins with so many bits a second of pictures.
@@ -70,10 +72,14 @@ impl Rates {
         Self::Native { path_bps: bps, room_bps: bps, told: now }
     }
 
-    /// The path carries so many bits a second of pictures.
+    /// The path carries so many bits a second of pictures (native), or the owner lets it
+    /// have so many in all (GameStream).
     pub fn carries(&mut self, bps: u64) {
-        if let Self::Native { path_bps, .. } = self {
-            *path_bps = bps;
+        match self {
+            Self::GameStream { budget, anew, .. } => {
+                (budget.whole_bps, *anew) = (bps, true);
+            }
+            Self::Native { path_bps, .. } => *path_bps = bps,
         }
     }
 
@@ -105,7 +111,7 @@ impl Rates {
     /// it begin anew with a key frame.
     pub fn follow(&mut self, now: Time, sender: &mut Video, costly: bool) -> bool {
         match self {
-            Self::GameStream { parity, room, .. } => {
+            Self::GameStream { parity, room, anew, budget } => {
                 let percentage = parity.percentage(now);
                 sender.set_fec_percentage(percentage);
                 let settled = percentage == parity.policy().base && percentage != *room;
@@ -114,7 +120,10 @@ impl Rates {
                     *room = percentage;
                     tracing::debug!(percentage, "error correction follows the network");
                 }
-                follows
+                if *anew {
+                    sender.set_bitrate(budget.whole_bps);
+                }
+                std::mem::take(anew) || follows
             }
             Self::Native { path_bps, room_bps, told } => {
                 let follows = is_worth_it(*room_bps, *path_bps, now - *told, costly);

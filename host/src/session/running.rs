@@ -14,10 +14,9 @@ use std::time::{Duration, Instant};
 use punktfunk_core::input::{self, pad};
 use punktfunk_core::native::wire;
 use punktfunk_seat_ipc as ipc;
-use punktfunk_seat_ipc::host::Frame;
 
 use super::hands::Hands;
-use super::messages::{Ended, OnPanic};
+use super::messages::{Ended, OnPanic, Shot};
 use super::plan::Guest;
 use super::slots::Latest;
 use super::stream::Stream;
@@ -47,7 +46,7 @@ pub struct SeatSettings {
 }
 
 /// The slot of the stream that is attached now.
-type Relay = Arc<Mutex<Option<Arc<Latest<Frame>>>>>;
+type Relay = Arc<Mutex<Option<Arc<Latest<Shot>>>>>;
 
 /// What a seat works with besides itself.
 pub(super) struct Surroundings {
@@ -243,6 +242,12 @@ impl Running {
         }
     }
 
+    /// Shows a text on the screen for some seconds. Never waits.
+    pub fn message(&self, text: &str) -> Result<(), LaunchError> {
+        let failed = |error| LaunchError::Failed(format!("the text could not be shown: {error}"));
+        self.seat.message(text).map_err(failed)
+    }
+
     /// The application goes on unseen. May wait for the seat.
     pub fn hide(&self) {
         *self.relay.lock().unwrap_or_else(PoisonError::into_inner) = None;
@@ -357,7 +362,7 @@ fn capture(events: SeatEvents, relay: &Relay, seat: u64, ended: &Sender<Ended>) 
             SeatEvent::Frame(frame) => {
                 let slot = relay.lock().unwrap_or_else(PoisonError::into_inner).clone();
                 if let Some(slot) = slot {
-                    slot.put(frame);
+                    slot.put(Shot::new(frame));
                 }
             }
             SeatEvent::AppExited(exit) => tell(Ended::App { seat, exit }),

@@ -6,23 +6,25 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::Sender;
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use punktfunk_core::bytes::to_hex;
 use punktfunk_core::gamestream::control::FecStatus;
 use punktfunk_core::gamestream::video::Policy;
 use punktfunk_core::native::wire::{Access, datagram};
 use punktfunk_core::time::Time;
-use punktfunk_seat_ipc::host::Frame;
 
 use super::config::Config;
 use super::encoding::{Encoding, Ends, Output};
+use super::figures::{Figures, Meter, Played, PlayedApp, PlayedBy};
 use super::link::{Ears, FIRST_EPOCH, Link, NativeSide, Opening};
 use super::mender::{Fault, Mender};
-use super::messages::{Ended, NewPicture, OnPanic, Requests};
-use super::slots::{Latest, Supersede};
+use super::messages::{Ended, NewPicture, OnPanic, Requests, Shot};
+use super::reasons::Reasons;
+use super::slots::Latest;
 use super::sound::{self, Sound};
 use super::stats::{Stats, count, monotonic_us, read};
-use super::{LaunchError, Mode, OpenControl, Reason, SessionId, StreamInfo, Voice};
+use super::{ClientId, LaunchError, Mode, OpenControl, Reason, SessionId, StreamInfo, Voice};
 use crate::audio::Microphone;
 use crate::encode;
 
@@ -42,17 +44,14 @@ pub struct StreamSettings {
     pub fault: Fault,
 }
 
-impl Supersede for Frame {
-    fn supersede(&mut self, older: Self) {
-        self.absorb(&older);
-    }
-}
-
 /// What a stream is made from.
 pub(super) struct Wanted {
     pub id: SessionId,
+    pub client: ClientId,
     /// The name the owner gave the client.
     pub client_name: String,
+    /// The application: its number and title.
+    pub app: (u32, String),
     pub config: Config,
     pub link: Opening,
     pub sound: sound::Wanted,
@@ -66,9 +65,13 @@ pub(super) struct Stream {
     /// Of a native stream: counts its pictures.
     epoch: u8,
     link: Arc<Link>,
-    slot: Arc<Latest<Frame>>,
+    slot: Arc<Latest<Shot>>,
     requests: Arc<Requests>,
     stats: Arc<Stats>,
+    meter: Arc<Meter>,
+    reasons: Arc<Reasons>,
+    by: PlayedBy,
+    app: PlayedApp,
     started: Instant,
     encode: Option<JoinHandle<()>>,
     sound: Option<Sound>,
@@ -83,10 +86,14 @@ impl Stream {
         wanted: Wanted,
         ended: Sender<Ended>,
     ) -> Result<Self, LaunchError> {
-        let Wanted { id, client_name, config, link, sound, microphone } = wanted;
-        let (slot, requests) = (Arc::default(), Arc::default());
+        let Wanted { id, client, client_name, app, config, link, sound, microphone } = wanted;
+        let (slot, requests, stats) = (Arc::default(), Arc::default(), Arc::<Stats>::default());
         let ears = Ears { slot: Arc::clone(&slot), requests: Arc::clone(&requests) };
+        let reasons = Arc::<Reasons>::default();
+        reasons.plan(&config, &link, settings.codec_modes.load(Ordering::Relaxed));
         let (link, sender) = link.open(settings, &config, ears)?;
+        let path = link.native().map(|native| native.media().path());
+        let protocol = if path.is_some() { "native" } else { "gamestream" };
         // From here on the link is closed however this ends.
         let mut stream = Self {
             id,
@@ -95,7 +102,11 @@ impl Stream {
             link: Arc::new(link),
             slot,
             requests,
-            stats: Arc::default(),
+            meter: Arc::new(Meter::new(Arc::clone(&stats), sender.gauge(), path)),
+            stats,
+            reasons,
+            by: PlayedBy { id: to_hex(&client.0), name: client_name, protocol: protocol.to_owned() },
+            app: PlayedApp { id: app.0.to_string(), title: app.1 },
             started: Instant::now(),
             encode: None,
             sound: None,
@@ -111,9 +122,10 @@ impl Stream {
         let encoder = mender
             .open()
             .map_err(|error| LaunchError::Failed(format!("no encoder could be opened: {error}")))?;
+        stream.reasons.encoder(&encoder.describe(), settings.encoder);
         tracing::info!(
             session = id.0,
-            client = %client_name,
+            client = %stream.by.name,
             mode = %config.mode,
             encoder = ?encoder.describe(),
             kbps = rates.bitrate() / 1000,
@@ -124,6 +136,7 @@ impl Stream {
             slot: Arc::clone(&stream.slot),
             requests: Arc::clone(&stream.requests),
             link: Arc::clone(link),
+            reasons: Arc::clone(&stream.reasons),
             sound_packets: sound.packets(),
             ended,
         };
@@ -157,7 +170,7 @@ impl Stream {
         self.link.control(self.id, connect_data, peer)
     }
 
-    pub fn slot(&self) -> Arc<Latest<Frame>> {
+    pub fn slot(&self) -> Arc<Latest<Shot>> {
         Arc::clone(&self.slot)
     }
 
@@ -166,7 +179,33 @@ impl Stream {
     }
 
     pub fn info(&self) -> StreamInfo {
-        StreamInfo { mode: self.mode(), codec: self.config.kind.name(), age: self.started.elapsed() }
+        let Mode { width, height, fps } = self.mode();
+        let began = SystemTime::now().checked_sub(self.started.elapsed()).unwrap_or(UNIX_EPOCH);
+        StreamInfo {
+            width,
+            height,
+            fps,
+            codec: self.config.kind.to_string(),
+            hdr: false,
+            encoder: self.reasons.choice("encoder"),
+            bitrate_kbps: self.config.bitrate_kbps,
+            started: since_1970(began),
+            audio_channels: self.config.sound.channels,
+            encrypted: self.link.seals_pictures(),
+            why: self.reasons.list(),
+        }
+    }
+
+    /// What reads its counters.
+    pub fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
+    /// What it looked like, from its beginning until now.
+    fn played(&self, figures: Figures) -> Played {
+        let stream = self.info();
+        let (device, app) = (self.by.clone(), self.app.clone());
+        Played { started: stream.started, ended: since_1970(SystemTime::now()), device, app, stream, figures }
     }
 
     pub fn config(&self) -> &Config {
@@ -196,17 +235,44 @@ impl Stream {
 
     /// Goes on with another bitrate, and with another picture when there is one.
     pub fn change(&mut self, config: Config, picture: Option<NewPicture>) {
-        if config.bitrate_kbps != self.config.bitrate_kbps
-            && let Some(native) = self.native()
-        {
-            native.media().agree(u64::from(config.bitrate_kbps) * 1000);
+        if config.bitrate_kbps != self.config.bitrate_kbps {
+            let bps = u64::from(config.bitrate_kbps) * 1000;
+            match self.native() {
+                Some(native) => native.media().agree(bps),
+                None => self.requests.set_bitrate(bps),
+            }
         }
+        self.explain(&config, picture.as_ref());
         if let Some(picture) = picture {
             self.epoch = picture.epoch;
             self.requests.set_change(picture);
         }
         self.config = config;
         self.slot.wake();
+    }
+
+    /// Notes what changes, and that it was asked for while it ran.
+    fn explain(&self, new: &Config, picture: Option<&NewPicture>) {
+        let asked = "it was asked for while it ran";
+        let old = &self.config;
+        if new.mode != old.mode {
+            self.reasons.settle("size", new.mode.to_string(), asked);
+        }
+        if new.kind != old.kind {
+            self.reasons.settle("codec", new.kind.to_string(), asked);
+        }
+        if new.bitrate_kbps != old.bitrate_kbps {
+            self.reasons.settle("bitrate", format!("{} kbit/s", new.bitrate_kbps), asked);
+        }
+        if let Some(picture) = picture {
+            self.reasons.encoder(&picture.encoder.describe(), None);
+        }
+    }
+
+    /// The control channel takes so long there and back.
+    pub fn round_trip(&self, time: Duration) {
+        let micros = u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+        self.stats.round_trip_us.store(micros.max(1), Ordering::Relaxed);
     }
 
     /// The next access unit shall be an IDR frame, at once.
@@ -230,11 +296,12 @@ impl Stream {
     pub fn report(&self, status: FecStatus) {
         let repaired = status.is_repairable();
         count(if repaired { &self.stats.client_repaired } else { &self.stats.client_lost }, 1);
+        count(&self.stats.client_missing, status.missing().into());
         self.requests.report(status);
     }
 
-    /// Ends every stage and logs the summary.
-    pub fn stop(mut self, why: &str) {
+    /// Ends every stage and logs the summary, which it gives back.
+    pub fn stop(mut self, why: &str) -> Played {
         if let Some(sound) = &self.sound {
             self.stats.audio.store(read(&sound.packets()), Ordering::Relaxed);
         }
@@ -250,6 +317,7 @@ impl Stream {
             stats = %self.stats,
             "stream ended"
         );
+        self.played(self.meter.whole())
     }
 
     fn end(&mut self) {
@@ -262,6 +330,10 @@ impl Stream {
             tracing::error!("the encode thread panicked");
         }
     }
+}
+
+fn since_1970(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs())
 }
 
 impl Drop for Stream {

@@ -31,9 +31,9 @@ use super::sound;
 use super::stream::{Stream, StreamSettings, Wanted};
 use super::table::{Occupied, PENDING_TIMEOUT, Place, Rules, Table, Waiting};
 use super::{
-    Art, Catalogue, ClientId, ControlEvent, LaunchError, LaunchRequest, NativeRequest, NativeStarted,
-    Occasion, OpenControl, Pending, Program, Reason, Scanned, SeatInfo, SessionId, Supervisor, Voice,
-    Watcher, endings,
+    Art, Catalogue, ClientId, ControlEvent, Figures, LaunchError, LaunchRequest, NativeRequest,
+    NativeStarted, Occasion, OpenControl, Pending, Played, Program, Reason, Scanned, SeatInfo, SessionId,
+    Supervisor, Voice, Watcher, endings,
 };
 use crate::display::{self, Record};
 use crate::platform::Inhibitor;
@@ -216,6 +216,13 @@ impl Shared {
     /// The rules as they are now.
     pub fn rules(&self) -> Rules {
         *lock(&self.rules)
+    }
+
+    /// A stream ended.
+    pub fn tell_of(&self, played: Played) {
+        if let Some(watcher) = self.watcher.get() {
+            watcher.ended(played);
+        }
     }
 
     fn surroundings(&self, place: &Place) -> Surroundings {
@@ -437,10 +444,27 @@ impl Supervisor for Sessions {
             client: seat.client,
             app: seat.place.app,
             title: seat.place.title.clone(),
+            is_starting: !seat.is_ready,
             age: seat.place.since.elapsed(),
             stream: seat.stream.as_ref().map(Stream::info),
         };
         seats.map(info).collect()
+    }
+
+    fn figures(&self) -> Vec<(u64, Figures)> {
+        self.shared.figures()
+    }
+
+    fn message(&self, seat: u64, text: &str) -> Result<(), LaunchError> {
+        self.shared.message(seat, text)
+    }
+
+    fn set_bitrate(&self, seat: u64, kbps: u32) -> Result<(), LaunchError> {
+        self.shared.set_bitrate(seat, kbps)
+    }
+
+    fn launch_for(&self, client: ClientId, name: &str, app: u32) -> Result<u64, LaunchError> {
+        self.shared.launch_for(client, name, app)
     }
 
     fn watch(&self, watcher: Arc<dyn Watcher>) {
@@ -500,7 +524,9 @@ impl Supervisor for Sessions {
         let Waiting { pending, request, route, .. } = waiting;
         let wanted = Wanted {
             id,
+            client: request.client,
             client_name: request.client_name.clone(),
+            app: (place.app, place.title.clone()),
             config: Config::from(&config),
             sound: sound::Wanted { remote: running.sound(), play_locally: request.play_locally },
             microphone: None,
@@ -541,6 +567,7 @@ impl Supervisor for Sessions {
             ControlEvent::Pad(event) if stream.allows(Access::PADS) => running.pad(&event),
             ControlEvent::Input(_) | ControlEvent::Pad(_) => {}
             ControlEvent::FecStatus(status) => stream.report(status),
+            ControlEvent::RoundTrip(time) => stream.round_trip(time),
             ControlEvent::Closed { by_client } => {
                 running.release();
                 // Stopping joins threads: not on the thread that hears every client.

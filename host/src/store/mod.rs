@@ -11,6 +11,7 @@ mod clients;
 mod console;
 mod identity;
 mod native_identity;
+mod statistics;
 mod used;
 
 use std::fs::File;
@@ -20,8 +21,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use punktfunk_core::crypto::sha256;
 use punktfunk_core::native::wire::Access;
 
+use statistics::Statistics;
+
 use crate::platform;
-use crate::session::ClientId;
+use crate::session::{ClientId, Played};
 
 pub use access::{PLAY, access_text, parse_access};
 pub use clients::{Client, Protocol, find};
@@ -42,6 +45,7 @@ pub struct Store {
     identity: Identity,
     native_identity: NativeIdentity,
     clients: Mutex<Vec<Client>>,
+    statistics: Statistics,
     /// Held locked by the host that runs on this directory.
     lock: Mutex<Option<File>>,
 }
@@ -117,7 +121,9 @@ impl Store {
         let identity = Identity::load_or_make(&dir.join("identity.json"))?;
         let native_identity = NativeIdentity::load_or_make(&dir.join("native-identity.json"))?;
         let clients = Mutex::new(clients::load(&dir.join("clients.json"))?);
-        Ok(Self { dir: dir.to_owned(), identity, native_identity, clients, lock: Mutex::new(None) })
+        let statistics = Statistics::new(dir);
+        let (dir, lock) = (dir.to_owned(), Mutex::new(None));
+        Ok(Self { dir, identity, native_identity, clients, statistics, lock })
     }
 
     /// Claims the directory for this process until the store is dropped.
@@ -229,6 +235,16 @@ impl Store {
             return Ok(());
         }
         self.change(id, |client| client.seen = Some(now)).map(drop)
+    }
+
+    /// The streams of late that are over, oldest first.
+    pub fn played(&self) -> Vec<Played> {
+        self.statistics.list()
+    }
+
+    /// Keeps the numbers of a stream that is over; of the last 200.
+    pub fn note_played(&self, played: Played) -> Result<(), StoreError> {
+        self.statistics.note(played)
     }
 
     /// Forgets a client. Returns false when it was not paired.

@@ -142,6 +142,9 @@ impl Stay<'_> {
                     self.say(&said);
                 }
             }
+            Some(now) = self.listener.changed.recv() => {
+                self.guest.wire.say(&Control::Reconfigured(now));
+            }
             // Without a deadline this never happens.
             () = tokio::time::sleep_until(again.unwrap_or(self.clock).into()), if again.is_some() => {
                 while let Some(datagram) = self.effects.poll(self.now()) {

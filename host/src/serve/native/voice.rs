@@ -4,6 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use punktfunk_core::input::pad::Feedback;
 use punktfunk_core::native::wire::Code;
+use punktfunk_core::native::wire::control::Reconfigured;
 use punktfunk_quic::Connection;
 use tokio::sync::{mpsc, watch};
 
@@ -11,11 +12,14 @@ use crate::session::{Reason, SessionId, Voice};
 
 /// Effects of pads that wait; more than that are worth nothing when they arrive.
 const MOST_EFFECTS: usize = 256;
+/// Changes of the picture that wait.
+const MOST_CHANGES: usize = 16;
 
 /// The sessions' end.
 pub(super) struct Speaker {
     connection: Connection,
     effects: mpsc::Sender<(u8, Feedback)>,
+    changed: mpsc::Sender<Reconfigured>,
     ended: watch::Sender<Option<Reason>>,
     /// Sound could not be sent once, and the log says so.
     complained: Mutex<bool>,
@@ -24,6 +28,8 @@ pub(super) struct Speaker {
 /// The connection's end.
 pub(super) struct Listener {
     pub effects: mpsc::Receiver<(u8, Feedback)>,
+    /// What the picture is from now on, though the client did not ask.
+    pub changed: mpsc::Receiver<Reconfigured>,
     pub ended: watch::Receiver<Option<Reason>>,
 }
 
@@ -35,15 +41,21 @@ pub(super) async fn end(ended: &mut watch::Receiver<Option<Reason>>) -> Option<R
 
 pub(super) fn pair(connection: Connection) -> (Speaker, Listener) {
     let (effects, heard) = mpsc::channel(MOST_EFFECTS);
+    let (changed, change) = mpsc::channel(MOST_CHANGES);
     let (ended, is_ended) = watch::channel(None);
-    let speaker = Speaker { connection, effects, ended, complained: Mutex::new(false) };
-    (speaker, Listener { effects: heard, ended: is_ended })
+    let speaker = Speaker { connection, effects, changed, ended, complained: Mutex::new(false) };
+    (speaker, Listener { effects: heard, changed: change, ended: is_ended })
 }
 
 impl Voice for Speaker {
     fn feedback(&self, _: SessionId, pad: u8, feedback: Feedback) {
         // A full queue loses an effect, never a session.
         let _ = self.effects.try_send((pad, feedback));
+    }
+
+    fn reconfigured(&self, _: SessionId, now: Reconfigured) {
+        // A client that misses it plays on.
+        let _ = self.changed.try_send(now);
     }
 
     fn end(&self, _: SessionId, reason: Reason) {

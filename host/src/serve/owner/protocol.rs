@@ -2,6 +2,7 @@
 //! answer in turn.
 
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
@@ -279,12 +280,13 @@ pub struct StreamInfo {
 
 impl From<&front::Session> for SessionInfo {
     fn from(session: &front::Session) -> Self {
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
         let stream = session.seat.stream.as_ref().map(|stream| StreamInfo {
-            width: stream.mode.width,
-            height: stream.mode.height,
-            fps: stream.mode.fps,
-            codec: stream.codec.to_owned(),
-            age: stream.age.as_secs(),
+            width: stream.width,
+            height: stream.height,
+            fps: stream.fps,
+            codec: stream.codec.clone(),
+            age: now.saturating_sub(stream.started),
         });
         let (client, app) = (session.name(), session.seat.title.clone());
         Self { id: session.seat.id, client, app, age: session.seat.age.as_secs(), stream }
