@@ -34,13 +34,32 @@ const MOST_OUTPUT: u64 = 64 * 1024;
 const ALL: u32 = codec_mode::H264 | codec_mode::H264_444 | codec_mode::ANY_HEVC | codec_mode::ANY_AV1;
 
 /// Results of a trial, and what they are true for.
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
 struct Results {
     /// Versions of everything that decides about them.
     of: String,
     /// What works, `codec_mode` bits.
     works: u32,
+    /// What is known of each kind.
+    tried: Vec<Tried>,
 }
+
+/// What is known of a kind of picture.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Tried {
+    /// Which, a `codec_mode` bit.
+    pub bit: u32,
+    /// What coded it; empty when nothing did.
+    pub encoder: String,
+    /// What a small picture took, milliseconds.
+    pub ms_per_frame: Option<f64>,
+    /// Why nothing did; empty when the child ended over it.
+    pub why: String,
+}
+
+/// Longest name of an encoder, and longest reason, bytes.
+const MOST_NAME: usize = 32;
+const MOST_REASON: usize = 400;
 
 /// The hidden command: tries the kinds of `mask` and prints about them.
 pub fn child(mask: u32) -> std::io::Result<()> {
@@ -60,10 +79,10 @@ pub fn find(state: &Path) -> anyhow::Result<Arc<AtomicU32>> {
     let program = std::env::current_exe()?;
     let shared = Arc::clone(&modes);
     std::thread::Builder::new().name("punktfunk-trial".into()).spawn(move || {
-        let works = attempt(&program);
+        let Report { works, tried, .. } = attempt(&program);
         shared.store(works, Ordering::Relaxed);
         tracing::info!(works = format_args!("{works:#x}"), "encoders tried");
-        if let Err(error) = keep(&file, &Results { of, works }) {
+        if let Err(error) = keep(&file, &Results { of, works, tried }) {
             tracing::warn!(%error, "what the encoders can do is not kept: the next start tries them again");
         }
     })?;
@@ -92,9 +111,18 @@ pub fn forget(state: &Path) -> std::io::Result<bool> {
     }
 }
 
+/// What was found out about each kind, as far as it is known by now.
+pub fn tried(state: &Path) -> Vec<Tried> {
+    read(&state.join(FILE)).map(|results| results.tried).unwrap_or_default()
+}
+
+fn read(file: &Path) -> Option<Results> {
+    serde_json::from_slice(&std::fs::read(file).ok()?).ok()
+}
+
 fn known(file: &Path, of: &str) -> Option<u32> {
     // A file that is missing, damaged or of another version is written anew.
-    let results: Results = serde_json::from_slice(&std::fs::read(file).ok()?).ok()?;
+    let results = read(file)?;
     (results.of == of).then_some(results.works & ALL | codec_mode::H264)
 }
 
@@ -103,8 +131,8 @@ fn keep(file: &Path, results: &Results) -> anyhow::Result<()> {
 }
 
 /// Runs children until every kind was tried.
-fn attempt(program: &PathBuf) -> u32 {
-    let mut report = Report { untried: ALL, works: codec_mode::H264 };
+fn attempt(program: &PathBuf) -> Report {
+    let mut report = Report { untried: ALL, works: codec_mode::H264, tried: Vec::new() };
     while report.untried != 0 {
         let before = report.untried;
         let mask = report.untried.to_string();
@@ -119,10 +147,10 @@ fn attempt(program: &PathBuf) -> u32 {
             Err(error) => tracing::warn!(%error, "the encoders could not be tried: only H.264 is offered"),
         }
         if report.untried == before {
-            return report.works;
+            return report;
         }
     }
-    report.works
+    report
 }
 
 /// What the child printed until it ended, or had to be ended after `patience`.
@@ -145,10 +173,11 @@ fn watch(mut child: Child, patience: Duration) -> String {
     text
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq)]
 struct Report {
     untried: u32,
     works: u32,
+    tried: Vec<Tried>,
 }
 
 impl Report {
@@ -159,15 +188,41 @@ impl Report {
             let (word, bit) = (words.next(), words.next().and_then(|bit| bit.parse::<u32>().ok()));
             let Some(bit) = bit.filter(|bit| bit & ALL == *bit) else { continue };
             match word {
-                Some("try") => self.untried &= !bit,
-                Some("ok") => self.works |= bit,
+                Some("try") => {
+                    self.untried &= !bit;
+                    self.of(bit);
+                }
+                Some("ok") => {
+                    self.works |= bit;
+                    let (name, ms) = words.next().and_then(|rest| rest.split_once(' ')).unwrap_or_default();
+                    let tried = self.of(bit);
+                    tried.encoder = cut(name, MOST_NAME);
+                    tried.ms_per_frame =
+                        ms.trim().parse().ok().filter(|ms: &f64| ms.is_finite() && *ms >= 0.0);
+                }
                 Some("no") => {
-                    tracing::debug!(kind = format_args!("{bit:#x}"), why = words.next(), "not coded here");
+                    let why = words.next().unwrap_or_default();
+                    tracing::debug!(kind = format_args!("{bit:#x}"), why, "not coded here");
+                    self.of(bit).why = cut(why, MOST_REASON);
                 }
                 _ => {}
             }
         }
     }
+
+    /// What is known of one kind. There are as many as there are bits.
+    fn of(&mut self, bit: u32) -> &mut Tried {
+        let at = self.tried.iter().position(|tried| tried.bit == bit).unwrap_or_else(|| {
+            let (encoder, why) = (String::new(), String::new());
+            self.tried.push(Tried { bit, encoder, ms_per_frame: None, why });
+            self.tried.len() - 1
+        });
+        &mut self.tried[at]
+    }
+}
+
+fn cut(text: &str, most: usize) -> String {
+    text.chars().filter(|c| !c.is_control()).take(most).collect()
 }
 
 #[cfg(test)]
@@ -178,11 +233,24 @@ mod tests {
 
     #[test]
     fn a_kind_in_which_the_child_died_is_tried_and_does_not_work() {
-        let mut report = Report { untried: ALL, works: 1 };
-        report.take("try 1\nok 1\ntry 256\nok 256\ntry 512\n");
-        assert_eq!(report, Report { untried: ALL & !0x301, works: 0x101 });
+        let mut report = Report { untried: ALL, works: 1, tried: Vec::new() };
+        report.take("try 1\nok 1 x264 0.75\ntry 256\nok 256\ntry 512\n");
+        assert_eq!((report.untried, report.works), (ALL & !0x301, 0x101));
         report.take("rubbish\nok x\ntry 4294967295\ntry 65536\nno 65536 no such encoder\n");
-        assert_eq!(report, Report { untried: ALL & !0x10301, works: 0x101 });
+        assert_eq!((report.untried, report.works), (ALL & !0x10301, 0x101));
+        let tried = |bit, encoder: &str, ms_per_frame, why: &str| Tried {
+            bit,
+            encoder: encoder.to_owned(),
+            ms_per_frame,
+            why: why.to_owned(),
+        };
+        let expected = [
+            tried(1, "x264", Some(0.75), ""),
+            tried(256, "", None, ""),
+            tried(512, "", None, ""),
+            tried(65536, "", None, "no such encoder"),
+        ];
+        assert_eq!(report.tried, expected);
     }
 
     #[test]
@@ -191,7 +259,7 @@ mod tests {
         std::fs::create_dir_all(&dir).unwrap();
         let file = dir.join(FILE);
         assert_eq!(known(&file, "a"), None);
-        keep(&file, &Results { of: "a".into(), works: 0x101 }).unwrap();
+        keep(&file, &Results { of: "a".into(), works: 0x101, tried: Vec::new() }).unwrap();
         assert_eq!((known(&file, "a"), known(&file, "b")), (Some(0x101), None));
         std::fs::write(&file, b"{\"of\":\"a\"").unwrap();
         assert_eq!(known(&file, "a"), None);
@@ -201,10 +269,11 @@ mod tests {
     proptest! {
         #[test]
         fn no_child_makes_more_of_itself_than_there_is(text in "((try|ok|no|x) ?-?[0-9]{0,11}\n?){0,9}", any: String) {
-            let mut report = Report { untried: ALL, works: codec_mode::H264 };
+            let mut report = Report { untried: ALL, works: codec_mode::H264, tried: Vec::new() };
             report.take(&text);
             report.take(&any);
             prop_assert_eq!((report.untried | report.works) & !ALL, 0);
+            prop_assert!(report.tried.iter().all(|tried| tried.bit & !ALL == 0 && tried.encoder.len() <= 4 * MOST_NAME));
         }
 
         #[test]
@@ -214,7 +283,7 @@ mod tests {
             let dir = std::env::temp_dir().join(format!("punktfunk-encoders-{}", std::process::id()));
             std::fs::create_dir_all(&dir).unwrap();
             let file = dir.join(FILE);
-            keep(&file, &Results { of: of.clone(), works }).unwrap();
+            keep(&file, &Results { of: of.clone(), works, tried: Vec::new() }).unwrap();
             prop_assert_eq!(known(&file, &of), Some(works & ALL | codec_mode::H264));
             let mut text = std::fs::read(&file).unwrap();
             let at = at % text.len();
@@ -238,7 +307,7 @@ mod tests {
 
     #[test]
     fn a_child_that_prints_nothing_offers_nothing_new() {
-        assert_eq!(attempt(&PathBuf::from("/bin/true")), codec_mode::H264);
-        assert_eq!(attempt(&PathBuf::from("/nonexistent")), codec_mode::H264);
+        assert_eq!(attempt(&PathBuf::from("/bin/true")).works, codec_mode::H264);
+        assert_eq!(attempt(&PathBuf::from("/nonexistent")).works, codec_mode::H264);
     }
 }

@@ -22,8 +22,9 @@ use punktfunk_core::time::Time;
 use punktfunk_host::config::{Config, TEST_CARD_ID};
 use punktfunk_host::encode::Backend;
 use punktfunk_host::session::{
-    ClientId, ControlEvent, Fault, KeyLedger, LaunchError, NativeLink, NativeRequest, NativeStarted, Reason,
-    Rules, SeatSettings, SessionId, Sessions, Settings, StreamSettings, Supervisor as _, Voice,
+    ClientId, ControlEvent, Fault, KeyLedger, LaunchError, NativeLink, NativeRequest, NativeStarted, Played,
+    Reason, Rules, SeatSettings, SessionId, Sessions, Settings, StreamSettings, Supervisor as _, Voice,
+    Watcher,
 };
 use punktfunk_net::{
     Datagrams, RecvBatch, Route, Transport, UdpOptions, UdpTransport, bind_udp_to, monotonic_nanos,
@@ -433,4 +434,68 @@ fn a_client_does_what_its_access_allows() {
     viewer.until(|frame| frame.number > last + 2);
     host.sessions.set_access(viewer.started.id, Access::NONE);
     assert_eq!(viewer.end(), (viewer.started.id, Reason::Revoked));
+}
+
+/// Notes which streams ended.
+struct Ended(mpsc::Sender<Played>);
+
+impl Watcher for Ended {
+    fn changed(&self) {}
+
+    fn ended(&self, played: Played) {
+        let _ = self.0.send(played);
+    }
+}
+
+#[test]
+fn the_owner_sees_how_a_stream_goes_and_changes_it() {
+    let Some(host) = Host::start("the_owner_sees_how_a_stream_goes_and_changes_it") else { return };
+    let (tell, ended) = mpsc::channel();
+    host.sessions.watch(Arc::new(Ended(tell)));
+    assert!(host.sessions.figures().is_empty());
+    let mut viewer = host.play(TV, |_| ());
+    viewer.until(|frame| frame.number >= 20);
+    let seat = host.sessions.seats()[0].clone();
+    let stream = seat.stream.expect("it is watched");
+    let stages: Vec<&str> = stream.why.iter().map(|why| why.stage.as_str()).collect();
+    let expected = ["display", "size", "codec", "bitrate", "audio", "encryption", "encoder"];
+    assert_eq!((stages, stream.encoder.as_str(), stream.encrypted), (expected.into(), "openh264", true));
+
+    let (id, first) = host.sessions.figures()[0].clone();
+    assert_eq!(id, seat.id);
+    let latency = first.latency_ms;
+    assert!(first.fps > 0.0 && first.frames >= 20 && first.bytes > 0, "{first:?}");
+    assert!(latency.encode.p50 > 0.0 && latency.encode.max >= latency.encode.p95, "{first:?}");
+    assert!(latency.capture.max > 0.0 && latency.send.max > 0.0, "{first:?}");
+    let before = first.frames;
+    viewer.until(|frame| u64::from(frame.number) >= before + 20);
+    let (_, second) = host.sessions.figures()[0].clone();
+    assert!(second.frames > first.frames && second.bytes > first.bytes && second.at_ms > first.at_ms);
+    assert!(second.rtt_ms.is_some() && second.limiter.is_some(), "its client reports: {second:?}");
+    assert!(second.latency_ms.network.is_some() && second.latency_ms.decode.is_some(), "{second:?}");
+
+    host.sessions.set_bitrate(seat.id, 5_000).expect("it runs");
+    let stream = host.sessions.seats()[0].stream.clone().expect("it is watched");
+    assert_eq!(stream.bitrate_kbps, 5_000);
+    host.sessions.message(seat.id, "dinner is ready").expect("its seat takes it");
+    assert!(host.sessions.message(999, "nobody").is_err() && host.sessions.set_bitrate(999, 5_000).is_err());
+
+    host.sessions.end(seat.id);
+    let played = ended.recv_timeout(LIMIT).expect("it ended");
+    assert_eq!((played.device.name.as_str(), played.device.protocol.as_str()), ("tv", "native"));
+    assert!(played.figures.frames >= second.frames && played.stream.bitrate_kbps == 5_000);
+}
+
+#[test]
+fn what_the_owner_starts_a_client_finds_running() {
+    let Some(host) = Host::start("what_the_owner_starts_a_client_finds_running") else { return };
+    let seat = host.sessions.start(PHONE, "phone", TEST_CARD_ID).expect("it starts");
+    assert!(host.sessions.start(PHONE, "phone", TEST_CARD_ID).is_err(), "one at a time");
+    assert!(host.sessions.start(TV, "tv", 4_000_000_000).is_err());
+    let listed = host.sessions.seats();
+    assert_eq!((listed.len(), listed[0].id, listed[0].stream.is_none()), (1, seat, true));
+    let mut viewer = host.play(PHONE, |_| ());
+    assert!(viewer.started.resumed);
+    viewer.until(|frame| frame.number >= 2);
+    assert_eq!(host.sessions.seats()[0].id, seat);
 }

@@ -12,6 +12,7 @@ use punktfunk_core::gamestream::http;
 use punktfunk_core::gamestream::pairing::{Client, ClientError, Next, Pin};
 use punktfunk_core::gamestream::xml::Document;
 use punktfunk_host::serve::owner::{Answer, Attempt, Owner, Request};
+use punktfunk_host::serve::{Front, FrontError};
 use support::net::{TestClient, TestHost, exchange, http_get, tcp};
 
 fn random(out: &mut [u8]) {
@@ -191,6 +192,36 @@ fn a_wrong_pin_pairs_nobody_and_the_next_attempt_works() {
     assert!(host.store.clients().is_empty());
     assert_eq!(host.get_tls(&client, "/serverinfo").status_code(), 401);
     pair_with(&host, &client, "1234", "1234").0.unwrap();
+}
+
+#[test]
+fn the_owner_hears_what_became_of_an_attempt() {
+    let host = TestHost::start();
+    let client = TestClient::new();
+    let attempt = async |front: &Front| front.attempts(true).await[0].id;
+    std::thread::scope(|scope| {
+        let outcome = scope.spawn(|| pair(&host, &client, "1234"));
+        host.front(async |front| {
+            let id = attempt(&front).await;
+            let no_pin = front.enter_pin(id, "12x4", "").await;
+            assert!(matches!(no_pin, Err(FrontError::Invalid { field: "pin", .. })), "{no_pin:?}");
+            let wrong = front.enter_pin(id, "4321", "").await;
+            assert!(matches!(wrong, Err(FrontError::WrongPin(_))), "{wrong:?}");
+            let gone = front.enter_pin(id, "1234", "").await;
+            assert!(matches!(gone, Err(FrontError::NotFound(_))), "{gone:?}");
+        });
+        assert_eq!(outcome.join().unwrap(), Err(ClientError::WrongPin));
+    });
+    std::thread::scope(|scope| {
+        let outcome = scope.spawn(|| pair(&host, &client, "1234"));
+        host.front(async |front| {
+            let id = attempt(&front).await;
+            front.refuse_attempt(id).unwrap();
+            assert!(matches!(front.refuse_attempt(id), Err(FrontError::NotFound(_))));
+        });
+        assert!(outcome.join().unwrap().is_err());
+    });
+    assert!(host.store.clients().is_empty());
 }
 
 #[test]

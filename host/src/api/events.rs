@@ -20,6 +20,7 @@ use super::Api;
 use super::caller::Caller;
 use super::clock::Clock;
 use super::error::Problem;
+use super::scope::Scope;
 
 /// Events that are kept for those who were cut off.
 pub const RING: usize = 1024;
@@ -131,15 +132,33 @@ struct State {
     last: u64,
     /// Nothing that was before this id can be replayed.
     first: u64,
-    ring: VecDeque<(u64, Topic, Bytes)>,
+    ring: VecDeque<(u64, Topic, Frame)>,
     listeners: Vec<Listener>,
     next_listener: u64,
+}
+
+/// An event as it is sent.
+#[derive(Clone, Debug)]
+struct Frame {
+    text: Bytes,
+    /// What those get who lack this scope.
+    guarded: Option<(Scope, Bytes)>,
+}
+
+impl Frame {
+    fn to(&self, scope: Scope) -> Bytes {
+        match &self.guarded {
+            Some((needed, without)) if !scope.allows(*needed) => without.clone(),
+            _ => self.text.clone(),
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Listener {
     number: u64,
     topics: Topics,
+    scope: Scope,
     sender: mpsc::Sender<Bytes>,
 }
 
@@ -162,34 +181,43 @@ impl Events {
 
     /// Tells all who listen for this topic. Never waits.
     pub fn publish(&self, topic: Topic, data: &impl Serialize) {
-        if !topic.is_replayed() && !self.wanted(topic) {
-            return;
+        if (topic.is_replayed() || self.wanted(topic))
+            && let Some(text) = written(topic, data)
+        {
+            self.send(topic, &text, None);
         }
-        let text = match serde_json::to_string(data) {
-            Ok(text) => text,
-            Err(error) => {
-                tracing::error!(%error, topic = topic.name(), "an event cannot be written");
-                return;
-            }
-        };
+    }
+
+    /// The same where those who may not `needed` get something else.
+    pub fn publish_guarded<T: Serialize>(&self, topic: Topic, needed: Scope, data: &T, others: &T) {
+        if let (Some(text), Some(others)) = (written(topic, data), written(topic, others)) {
+            self.send(topic, &text, Some((needed, &others)));
+        }
+    }
+
+    fn send(&self, topic: Topic, text: &str, guarded: Option<(Scope, &str)>) {
         let mut state = self.lock();
-        let frame = if topic.is_replayed() {
+        let id = topic.is_replayed().then(|| {
             state.last += 1;
-            let id = state.last;
-            let frame = Bytes::from(format!("event: {}\nid: {id}\ndata: {text}\n\n", topic.name()));
+            state.last
+        });
+        let framed = |text: &str| match id {
+            Some(id) => Bytes::from(format!("event: {}\nid: {id}\ndata: {text}\n\n", topic.name())),
+            None => Bytes::from(format!("event: {}\ndata: {text}\n\n", topic.name())),
+        };
+        let guarded = guarded.map(|(needed, others)| (needed, framed(others)));
+        let frame = Frame { text: framed(text), guarded };
+        if let Some(id) = id {
             if state.ring.len() == RING
                 && let Some((gone, _, _)) = state.ring.pop_front()
             {
                 state.first = gone;
             }
             state.ring.push_back((id, topic, frame.clone()));
-            frame
-        } else {
-            Bytes::from(format!("event: {}\ndata: {text}\n\n", topic.name()))
-        };
+        }
         // Dropping the sender ends the stream of one that does not read.
         state.listeners.retain(|listener| {
-            !listener.topics.has(topic) || listener.sender.try_send(frame.clone()).is_ok()
+            !listener.topics.has(topic) || listener.sender.try_send(frame.to(listener.scope)).is_ok()
         });
         self.tell_wanted(&state);
     }
@@ -215,17 +243,22 @@ impl Events {
     ///
     /// # Errors
     /// There are too many listeners.
-    pub(super) fn listen(&self, topics: Topics, after: Option<u64>) -> Result<Hearing, Problem> {
+    pub(super) fn listen(
+        &self,
+        topics: Topics,
+        scope: Scope,
+        after: Option<u64>,
+    ) -> Result<Hearing, Problem> {
         let mut state = self.lock();
         state.listeners.retain(|listener| !listener.sender.is_closed());
         if state.listeners.len() >= MAX_LISTENERS {
             return Err(Problem::too_many(COMMENT_EVERY.as_secs()));
         }
         let (sender, receiver) = mpsc::channel(WAITING);
-        let missed = state.missed(topics, after);
+        let missed = state.missed(topics, scope, after);
         let number = state.next_listener;
         state.next_listener += 1;
-        state.listeners.push(Listener { number, topics, sender });
+        state.listeners.push(Listener { number, topics, scope, sender });
         self.tell_wanted(&state);
         Ok(Hearing { events: self.clone(), number, missed, receiver })
     }
@@ -241,15 +274,20 @@ impl Events {
 }
 
 impl State {
-    fn missed(&self, topics: Topics, after: Option<u64>) -> VecDeque<Bytes> {
+    fn missed(&self, topics: Topics, scope: Scope, after: Option<u64>) -> VecDeque<Bytes> {
         let Some(after) = after else { return VecDeque::new() };
         if after < self.first || after > self.last {
             // Too long ago, or not of this run: everything is to be asked for anew.
             return VecDeque::from([Bytes::from(format!("event: reset\nid: {}\ndata: {{}}\n\n", self.last))]);
         }
         let missed = self.ring.iter().filter(|(id, topic, _)| *id > after && topics.has(*topic));
-        missed.map(|(_, _, frame)| frame.clone()).collect()
+        missed.map(|(_, _, frame)| frame.to(scope)).collect()
     }
+}
+
+fn written(topic: Topic, data: &impl Serialize) -> Option<String> {
+    let text = serde_json::to_string(data);
+    text.inspect_err(|error| tracing::error!(%error, topic = topic.name(), "an event cannot be written")).ok()
 }
 
 /// Somebody's ear; it is given up on drop.
@@ -328,7 +366,8 @@ mod tests {
         events.publish(Topic::Devices, &"a");
         events.publish(Topic::Host, &"b");
         events.publish(Topic::Devices, &"c");
-        let mut hearing = events.listen(Topics::parse("devices").unwrap(), Some(start)).unwrap();
+        let mut hearing =
+            events.listen(Topics::parse("devices").unwrap(), Scope::Owner, Some(start)).unwrap();
         events.publish(Topic::Devices, &"d");
         events.publish(Topic::Sessions, &"e");
         let id = |n: u64| start + n;
@@ -340,7 +379,7 @@ mod tests {
         );
         assert_eq!(waiting(&mut hearing), expected);
         assert_eq!(
-            waiting(&mut events.listen(Topics::USUAL, None).unwrap()),
+            waiting(&mut events.listen(Topics::USUAL, Scope::Owner, None).unwrap()),
             "",
             "who asks for nothing missed nothing"
         );
@@ -353,15 +392,15 @@ mod tests {
         for n in 0..RING {
             events.publish(Topic::Host, &n);
         }
-        let all = events.listen(Topics::USUAL, Some(start)).unwrap();
+        let all = events.listen(Topics::USUAL, Scope::Owner, Some(start)).unwrap();
         assert_eq!(all.missed.len(), RING);
         events.publish(Topic::Host, &0);
         for after in [start, 0, start + 5000, u64::MAX] {
-            let mut hearing = events.listen(Topics::USUAL, Some(after)).unwrap();
+            let mut hearing = events.listen(Topics::USUAL, Scope::Owner, Some(after)).unwrap();
             let heard = waiting(&mut hearing);
             assert_eq!(heard, format!("event: reset\nid: {}\ndata: {{}}\n\n", start + 1025), "{after}");
         }
-        assert_eq!(events.listen(Topics::USUAL, Some(start + 1)).unwrap().missed.len(), RING);
+        assert_eq!(events.listen(Topics::USUAL, Scope::Owner, Some(start + 1)).unwrap().missed.len(), RING);
     }
 
     #[test]
@@ -371,9 +410,9 @@ mod tests {
         assert!(!events.wanted(Topic::Figures));
         events.publish(Topic::Figures, &1);
         events.publish(Topic::Log, &2);
-        let mut usual = events.listen(Topics::USUAL, Some(start)).unwrap();
+        let mut usual = events.listen(Topics::USUAL, Scope::Owner, Some(start)).unwrap();
         assert!(events.wanted(Topic::Figures) && !events.wanted(Topic::Log));
-        let mut log = events.listen(Topics::parse("log, host").unwrap(), None).unwrap();
+        let mut log = events.listen(Topics::parse("log, host").unwrap(), Scope::Owner, None).unwrap();
         assert!(events.wanted(Topic::Log));
         events.publish(Topic::Figures, &3);
         events.publish(Topic::Log, &4);
@@ -387,7 +426,7 @@ mod tests {
     #[test]
     fn a_listener_that_does_not_read_is_dropped_and_there_are_so_many() {
         let events = Events::new(&Clock::manual());
-        let mut slow = events.listen(Topics::USUAL, None).unwrap();
+        let mut slow = events.listen(Topics::USUAL, Scope::Owner, None).unwrap();
         for n in 0..=WAITING {
             events.publish(Topic::Host, &n);
         }
@@ -395,9 +434,23 @@ mod tests {
         assert_eq!(heard.matches("event: host").count(), WAITING);
         assert!(matches!(slow.receiver.try_recv(), Err(mpsc::error::TryRecvError::Disconnected)));
         let others: Vec<_> =
-            (0..MAX_LISTENERS).map(|_| events.listen(Topics::USUAL, None).unwrap()).collect();
-        assert!(events.listen(Topics::USUAL, None).is_err());
+            (0..MAX_LISTENERS).map(|_| events.listen(Topics::USUAL, Scope::Owner, None).unwrap()).collect();
+        assert!(events.listen(Topics::USUAL, Scope::Owner, None).is_err());
         drop(others);
-        assert!(events.listen(Topics::USUAL, None).is_ok());
+        assert!(events.listen(Topics::USUAL, Scope::Owner, None).is_ok());
+    }
+
+    #[test]
+    fn secrets_are_for_those_who_may_use_them() {
+        let events = Events::new(&Clock::manual());
+        let start = events.lock().last;
+        let all = Topics::USUAL;
+        let mut looking = events.listen(all, Scope::View, None).unwrap();
+        let mut managing = events.listen(all, Scope::Manage, None).unwrap();
+        events.publish_guarded(Topic::Pairing, Scope::Manage, &"pin", &"none");
+        assert!(waiting(&mut looking).ends_with("data: \"none\"\n\n"));
+        assert!(waiting(&mut managing).ends_with("data: \"pin\"\n\n"));
+        let mut later = events.listen(all, Scope::Play, Some(start)).unwrap();
+        assert!(waiting(&mut later).ends_with("data: \"none\"\n\n"), "nor when it is replayed");
     }
 }

@@ -87,7 +87,7 @@ fn start(inside: Inside, wish: Wish, tasks: &mut JoinSet<()>) -> Result<(), Serv
     let api = Api::new(inside, wish.library.clone(), Clock::system())?;
     tasks.spawn(resources::apps::watch(api.clone()));
     listen::start(&api, wish, tasks)?;
-    resources::work(&api, tasks);
+    api.work(tasks);
     Ok(())
 }
 
@@ -153,6 +153,11 @@ impl Api {
                 *parts.hosts.write().unwrap_or_else(PoisonError::into_inner) = hosts;
             }
         });
+    }
+
+    /// Starts what runs beside the requests.
+    pub fn work(&self, tasks: &mut JoinSet<()>) {
+        resources::work(self, tasks);
     }
 
     /// Everything that is answered: the operations, the console, and the guard around them.

@@ -457,21 +457,6 @@ impl Front {
         self.session(id)
     }
 
-    /// Starts an application for a device that is not here, so that it finds it running.
-    ///
-    /// # Errors
-    /// [`FrontError::NotFound`], [`FrontError::Conflict`] when something runs for it or as
-    /// much runs as the settings allow, [`FrontError::Failed`].
-    pub async fn launch(&self, id: ClientId, app: u32) -> Result<Session, FrontError> {
-        let client = self.client(id)?;
-        if client.is_expired() {
-            return Err(FrontError::Conflict(format!("the time of {:?} is over", client.name)));
-        }
-        let name = client.name;
-        let seat = self.told(move |supervisor| supervisor.launch_for(id, &name, app)).await?;
-        self.session(seat)
-    }
-
     /// Asks the sessions something that may be refused.
     async fn told<T: Send + 'static>(
         &self,

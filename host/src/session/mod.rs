@@ -20,7 +20,7 @@ mod mender;
 mod messages;
 mod native;
 mod natives;
-mod owner;
+mod oversight;
 mod pace;
 mod plan;
 mod rates;
@@ -103,12 +103,6 @@ pub trait Supervisor: Send + Sync {
     /// Lets the stream on this seat have so many kbit/s at most; its client is told.
     fn set_bitrate(&self, _seat: u64, _kbps: u32) -> Result<(), LaunchError> {
         Err(LaunchError::NothingToResume)
-    }
-
-    /// Starts an application for a client that is not here, so that it finds it running:
-    /// the seat.
-    fn launch_for(&self, _client: ClientId, _name: &str, _app: u32) -> Result<u64, LaunchError> {
-        Err(LaunchError::Failed("this host starts nothing by itself".into()))
     }
 
     /// Tells `watcher` of changes from now on. The first one counts.

@@ -463,10 +463,6 @@ impl Supervisor for Sessions {
         self.shared.set_bitrate(seat, kbps)
     }
 
-    fn launch_for(&self, client: ClientId, name: &str, app: u32) -> Result<u64, LaunchError> {
-        self.shared.launch_for(client, name, app)
-    }
-
     fn watch(&self, watcher: Arc<dyn Watcher>) {
         // The first one stays.
         let _ = self.shared.watcher.set(watcher);

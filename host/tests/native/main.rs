@@ -1,5 +1,6 @@
 //! The native port, as a client sees it: sessions are played by a fake.
 
+mod api;
 mod bad;
 mod front;
 mod pairing;

@@ -16,9 +16,11 @@ use punktfunk_core::native::wire::control::{
 };
 use punktfunk_core::native::wire::datagram::Sound;
 use punktfunk_core::native::wire::{self, Access, Code, Codec, Mode, VERSION};
+use punktfunk_host::api::{Api, Clock};
 use punktfunk_host::config::{Config, Native, Ports, Settings};
+use punktfunk_host::library::Library;
 use punktfunk_host::serve::owner::{Answer, Owner, Request, socket_path};
-use punktfunk_host::serve::{self, Context, Front, Options, Running};
+use punktfunk_host::serve::{self, Context, Front, Inside, Options, Running};
 use punktfunk_host::session::{
     Catalogue as _, ClientId, ControlEvent, LaunchError, LaunchRequest, NativeRequest, NativeStarted,
     OpenControl, Pending, Program, Reason, SessionId, Supervisor, Voice,
@@ -170,6 +172,8 @@ pub struct Stage {
     pub sessions: Arc<Fake>,
     pub notes: mpsc::UnboundedReceiver<String>,
     pub port: u16,
+    /// What the owner's browser would ask.
+    pub api: Api,
     running: Option<Running>,
     base: u16,
     dir: Dir,
@@ -201,8 +205,19 @@ impl Stage {
         };
         let (sender, notes) = mpsc::unbounded_channel();
         let sessions = Arc::new(Fake { notes: sender, voices: Mutex::default(), next: AtomicU64::new(1) });
-        let running = serve::start(&context, sessions.clone(), Options::default()).unwrap();
-        Self { store, sessions, notes, port, running: Some(running), base, dir }
+        let made = Arc::<Mutex<Option<Api>>>::default();
+        let taken = made.clone();
+        let console = Box::new(move |inside: Inside, tasks: &mut tokio::task::JoinSet<()>| {
+            let library = Library::open(&inside.context.config, inside.context.store.dir())?;
+            let api = Api::new(inside, library, Clock::system())?;
+            api.work(tasks);
+            *taken.lock().unwrap() = Some(api);
+            Ok(())
+        });
+        let options = Options { console: Some(console), ..Options::default() };
+        let running = serve::start(&context, sessions.clone(), options).unwrap();
+        let api = made.lock().unwrap().take().unwrap();
+        Self { store, sessions, notes, port, api, running: Some(running), base, dir }
     }
 
     /// The next thing asked of the sessions.

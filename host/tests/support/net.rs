@@ -10,7 +10,7 @@ use punktfunk_core::gamestream::pairing::Identity;
 use punktfunk_core::gamestream::xml::Document;
 use punktfunk_host::config::{Config, Ports, Settings};
 use punktfunk_host::serve::owner::{Answer, Owner, Request, socket_path};
-use punktfunk_host::serve::{self, Context, Options, Running, ServeError};
+use punktfunk_host::serve::{self, Context, Front, Options, Running, ServeError};
 use punktfunk_host::store::Store;
 use rcgen::{CertificateParams, DnType, KeyPair, PKCS_RSA_SHA256, SerialNumber};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -71,6 +71,12 @@ impl TestHost {
 
     pub fn ask(&self, request: &Request) -> Result<Answer, String> {
         Owner::connect(&self.socket()).unwrap().ask(request).map_err(|error| error.to_string())
+    }
+
+    /// Does something as the owner.
+    pub fn front<T>(&self, work: impl AsyncFnOnce(Front) -> T) -> T {
+        let front = self.running.lock().unwrap().as_ref().unwrap().front().clone();
+        self.runtime.block_on(work(front))
     }
 
     pub fn http(&self) -> SocketAddr {

@@ -1,5 +1,6 @@
 //! The desktop with real programs on it: launcher, Alt + Tab, panels, clipboard.
 
+mod banner;
 mod clients;
 mod ending;
 mod held;

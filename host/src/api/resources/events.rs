@@ -43,6 +43,6 @@ async fn listen(
         Some(text) => Some(text.parse().map_err(|_| Problem::bad_request("`Last-Event-ID` is a number"))?),
         None => wish.after,
     };
-    let hearing = api.events().listen(topics, after)?;
+    let hearing = api.events().listen(topics, caller.scope, after)?;
     Ok(([(header::CONTENT_TYPE, "text/event-stream")], body(api, caller, hearing)).into_response())
 }

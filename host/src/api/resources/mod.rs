@@ -3,13 +3,19 @@
 
 pub mod apps;
 pub mod claim;
+pub mod devices;
 pub mod diagnostics;
+pub mod displays;
 pub mod events;
 pub mod host;
 pub mod login;
 pub mod logs;
+pub mod metrics;
+pub mod pairing;
+pub mod sessions;
 pub mod settings;
 pub mod tokens;
+mod watch;
 
 use tokio::task::JoinSet;
 use utoipa_axum::router::OpenApiRouter;
@@ -28,10 +34,16 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(events::routes())
         .merge(logs::routes())
         .merge(diagnostics::routes())
+        .merge(devices::routes())
+        .merge(pairing::routes())
+        .merge(sessions::routes())
+        .merge(displays::routes())
+        .merge(metrics::routes())
 }
 
 /// Starts what runs beside the requests, such as what watches for events.
 pub(super) fn work(api: &Api, tasks: &mut JoinSet<()>) {
     logs::work(api, tasks);
     diagnostics::work(api, tasks);
+    watch::work(api, tasks);
 }

@@ -53,7 +53,7 @@ pub(super) async fn attend(house: &House, accepted: Accepted, mut stop: watch::R
     let Accepted { connection, identity, ticket, from, local } = accepted;
     let id = ClientId(identity);
     // Before looking: a change after this is heard of.
-    let changed = house.shared.changed.subscribe();
+    let mut changed = house.shared.changed.subscribe();
     let standing = match house.shared.store.client(id) {
         None => Standing::Stranger { _ticket: ticket },
         Some(client) => {
@@ -64,9 +64,18 @@ pub(super) async fn attend(house: &House, accepted: Accepted, mut stop: watch::R
             }
         }
     };
-    let opened = tokio::select! {
-        opened = tokio::time::timeout(SILENCE, Wire::open(connection.clone())) => opened,
-        () = stopped(&mut stop) => return close(&connection, Code::HostStopping, STOPPING),
+    let opening = tokio::time::timeout(SILENCE, Wire::open(connection.clone()));
+    tokio::pin!(opening);
+    let opened = loop {
+        tokio::select! {
+            opened = &mut opening => break opened,
+            _ = changed.recv() => {
+                if matches!(standing, Standing::Paired { .. }) && house.shared.store.client(id).is_none() {
+                    return close(&connection, Code::Revoked, REVOKED);
+                }
+            }
+            () = stopped(&mut stop) => return close(&connection, Code::HostStopping, STOPPING),
+        }
     };
     let wire = match opened {
         Ok(Ok(wire)) => wire,
@@ -85,6 +94,8 @@ pub(super) async fn attend(house: &House, accepted: Accepted, mut stop: watch::R
     }
 }
 
+/// What is said to who was paired.
+const REVOKED: &str = "the owner of this host took the access away";
 /// What is said when the host stops.
 pub(super) const STOPPING: &str = "the host is being stopped";
 
@@ -318,7 +329,7 @@ pub(super) fn refusal(code: Code, text: &str) -> Refusal {
 }
 
 pub(super) fn revoked() -> Refusal {
-    refusal(Code::Revoked, "the owner of this host took the access away")
+    refusal(Code::Revoked, REVOKED)
 }
 
 fn not_paired() -> Refusal {

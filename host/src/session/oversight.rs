@@ -1,14 +1,10 @@
-//! What the owner asks of a session that runs, or that a client shall find running.
+//! What the owner sees of sessions that run, and has them do while they do.
 
 use punktfunk_core::native::wire::control::Reconfigure;
 
 use super::figures::Figures;
-use super::plan::Guest;
-use super::supervisor::{Shared, lock};
-use super::{ClientId, LaunchError, Mode, Reason, SessionId};
-
-/// What an application gets that its device did not ask for and that prefers nothing.
-const PLAIN_MODE: Mode = Mode { width: 1920, height: 1080, fps: 60 };
+use super::supervisor::Shared;
+use super::{LaunchError, SessionId};
 
 impl Shared {
     /// The numbers of every stream, by seat.
@@ -58,26 +54,5 @@ impl Shared {
         }
         self.changed();
         Ok(())
-    }
-
-    /// Starts an application for a client that is not here.
-    pub fn launch_for(&self, client: ClientId, name: &str, app: u32) -> Result<u64, LaunchError> {
-        // What clients do not see the owner may start all the same.
-        let app = self.settings.apps.program(app).ok_or(LaunchError::UnknownApp(app))?;
-        let place = self.reserve(client, &app)?;
-        let _one = lock(&place.operation);
-        let (width, height) = app.prefer.size.unwrap_or((PLAIN_MODE.width, PLAIN_MODE.height));
-        let mode = Mode { width, height, fps: app.prefer.fps.unwrap_or(PLAIN_MODE.fps) };
-        let guest = Guest { client, name, mode, channels: app.prefer.channels.unwrap_or(2) };
-        if let Err(error) = self.start_app(&place, &app, &guest) {
-            self.end_seat(&place, "it could not be started", Reason::Quit);
-            return Err(error);
-        }
-        if let Some(seat) = self.table().seat(place.id) {
-            // It is kept as long as one that its client has left.
-            seat.was_streamed = true;
-        }
-        tracing::info!(client = name, app = place.title, "started by the owner");
-        Ok(place.id)
     }
 }
