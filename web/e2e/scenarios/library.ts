@@ -52,7 +52,8 @@ async function launch(stage: Stage): Promise<undefined> {
     return (await stage.api(window, "GET", "/sessions")).body.sessions.length === 0;
   });
   await button(dialog(page), "action.remove").click();
-  await button(dialog(page), "action.remove").click();
+  const asked = dialog(page).filter({ hasText: t("library.remove_lead") });
+  await button(asked, "action.remove").click();
   await card.waitFor({ state: "detached" });
 }
 

@@ -158,7 +158,8 @@ async function overview(stage: Stage): Promise<undefined> {
   await card(window).getByText(t("figure.fps")).waitFor();
   await stage.screenshot(page, "plays");
   await player.stop();
-  await card(window).getByText(t("session.away")).waitFor();
+  // It left without a word: the host waits for some seconds before it believes that.
+  await card(window).getByText(t("session.away")).waitFor({ timeout: 30_000 });
 }
 
 function card({ page }: Window) {
