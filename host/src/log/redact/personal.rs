@@ -87,6 +87,12 @@ pub(super) fn addresses(text: &str, marks: &mut Marks) {
             continue;
         };
         let start = range.start + run.find(found).unwrap_or_default();
+        // `host::audio` is the name of a part of the program.
+        let word = |c: char| c.is_alphanumeric() || c == '_';
+        let before = text.get(..start).and_then(|before| before.chars().next_back());
+        if found.starts_with("::") && before.is_some_and(word) {
+            continue;
+        }
         let keep = if is_public(address.into()) {
             // The provider's part.
             found.match_indices(':').nth(1).map_or(0, |(at, _)| at + 1)
