@@ -31,6 +31,9 @@ pub struct Options {
     /// The profile everything is built in
     #[arg(long, default_value = "release")]
     profile: String,
+    /// Frames that each cell of the loss matrix plays (`bench_matrix`)
+    #[arg(long, default_value_t = 1_000_000)]
+    frames: u32,
 }
 
 /// Benchmarks with real processes are examples of this package. They find the programs
@@ -56,7 +59,8 @@ enum Node {
     Object(Vec<(String, Node)>),
 }
 
-/// Runs the benchmarks and writes `target/bench.json` and `docs/benchmarks.md`.
+/// Runs the benchmarks and writes `target/bench.json` and `docs/benchmarks.md`; of some of
+/// them only their sections of the page.
 pub fn run(options: &Options) -> Result<ExitCode> {
     let mut reports = Vec::new();
     let mut failed = Vec::new();
@@ -67,6 +71,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let mut text = String::new();
         let mut cargo = program::cargo();
         cargo.args(["run", "--profile", &options.profile, "--package", &package, "--example", &example]);
+        cargo.env("PUNKTFUNK_MATRIX_FRAMES", options.frames.to_string());
         if package == WITH_PROGRAMS {
             let folder = build::programs(&options.profile)?;
             cargo.envs(PROGRAMS.map(|(variable, name)| (variable, folder.join(name))));
@@ -93,8 +98,17 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         let table = page(&machine, &reports);
         std::fs::write(program::root().join("docs/benchmarks.md"), table)?;
         println!("written: {}/bench.json and docs/benchmarks.md", target.display());
+    } else if failed.is_empty() && !reports.is_empty() {
+        let file = program::root().join("docs/benchmarks.md");
+        let mut page = std::fs::read_to_string(&file)?;
+        for mut report in reports {
+            report.facts.push(("measured apart from the others".to_owned(), Value::String(machine.clone())));
+            page = merged(&page, &report);
+        }
+        std::fs::write(file, page)?;
+        println!("written: the sections of these in docs/benchmarks.md");
     } else {
-        println!("nothing written: not every benchmark ran");
+        println!("nothing written: a benchmark failed, or none ran");
     }
     for example in &failed {
         println!("failed: {example}");
@@ -209,6 +223,15 @@ fn page(machine: &str, reports: &[Report]) -> String {
         text += &section(report);
     }
     text
+}
+
+/// The page with the section of this report in the place of the one it has, or at its end.
+fn merged(page: &str, report: &Report) -> String {
+    let (section, heading) = (section(report), format!("## {}\n", report.name));
+    let place = page.match_indices(&heading).find(|(at, _)| page[..*at].ends_with("\n\n"));
+    let Some((begin, _)) = place else { return format!("{}\n\n{section}", page.trim_end()) };
+    let end = page[begin..].find("\n\n## ").map_or(page.len(), |at| begin + at + 1);
+    format!("{}{section}{}", &page[..begin], &page[end..])
 }
 
 fn section(report: &Report) -> String {
@@ -328,6 +351,24 @@ mod tests {
         assert_eq!(section(&report), expected);
         let json = as_json("m", &[report]);
         assert_eq!(json["benchmarks"][0]["rows"][0]["shape"], "32+8");
+    }
+
+    #[test]
+    fn a_report_takes_the_place_of_its_section_and_no_other() {
+        let one = |name: &str, figure: u32| {
+            let text = format!(r#"{{"name": "{name}", "rows": [{{"n": {figure}}}]}}"#);
+            report("bench_x", &text).unwrap()
+        };
+        let before = page("m", &[one("bench_a", 1), one("bench_ab", 2), one("bench_b", 3)]);
+        for name in ["bench_a", "bench_ab", "bench_b"] {
+            let after = merged(&before, &one(name, 9));
+            let figures = [("bench_a", 1), ("bench_ab", 2), ("bench_b", 3)];
+            let figures = figures.map(|(other, figure)| one(other, if other == name { 9 } else { figure }));
+            assert_eq!(after, page("m", &figures), "{name}");
+        }
+        let more = merged(&before, &one("bench_c", 4));
+        let all = [one("bench_a", 1), one("bench_ab", 2), one("bench_b", 3), one("bench_c", 4)];
+        assert_eq!(more, page("m", &all));
     }
 
     #[test]
