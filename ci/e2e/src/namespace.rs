@@ -81,6 +81,13 @@ impl Namespace {
         ip(&["-n", &self.name, "addr", "add", &format!("{address}/24"), "dev", &self.inside]).map(drop)
     }
 
+    /// Lets the cable carry packets of so many bytes.
+    pub fn set_mtu(&self, bytes: u32) -> Result<()> {
+        let bytes = bytes.to_string();
+        ip(&["link", "set", &self.outside, "mtu", &bytes])?;
+        ip(&["-n", &self.name, "link", "set", &self.inside, "mtu", &bytes]).map(drop)
+    }
+
     /// Lets so many megabits a second pass to the client; what waits longer than 50 ms for
     /// its turn is lost.
     pub fn narrow(&self, mbit: u32) -> Result<()> {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// The highest real-time priority the media threads may take: below the kernel's own
 /// threads (50), like the priorities sound servers use.
-const MEDIA_PRIORITY: u64 = 10;
+pub(super) const MEDIA_PRIORITY: u64 = 10;
 
 /// The user that host and seats run as when they are started as root.
 const USER: &str = "punktfunk";

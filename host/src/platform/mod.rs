@@ -12,6 +12,7 @@ mod libraries;
 mod places;
 mod ports;
 mod processes;
+mod realtime;
 mod restart;
 
 use std::io;
@@ -25,6 +26,7 @@ pub use libraries::media_libraries;
 pub use places::Places;
 pub use ports::listener_of;
 pub use processes::{Process, own_processes};
+pub use realtime::report_real_time;
 pub use restart::{note_start, start_anew};
 
 /// Gives memory that was freed back to the system. The allocator keeps it for each

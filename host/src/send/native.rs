@@ -14,11 +14,16 @@ use std::time::{Duration, Instant};
 
 use punktfunk_core::gamestream::video::FrameKind;
 use punktfunk_core::native::host::{Config, Error, Media, Output, Unit};
-use punktfunk_core::native::media::Flags;
+use punktfunk_core::native::media::{Departures, Flags};
 use punktfunk_core::time::Time;
 use punktfunk_net::{
+<<<<<<< HEAD
     Batch, Datagrams, Destination, PacedSender, Received, RecvBatch, Route, SenderConfig, SenderGauge,
     SenderStats, Submit, Transport, monotonic_nanos,
+=======
+    Batch, Datagrams, Destination, PacedSender, Received, RecvBatch, Route, SenderConfig, SenderStats,
+    Submit, Transport, WIRE_OVERHEAD, monotonic_nanos,
+>>>>>>> 7d8480c (host: Say when nothing is scheduled in real time)
 };
 
 use super::path::PathGauge;
@@ -403,6 +408,12 @@ impl NativeVideo {
                 flags: flags(unit),
                 last: true,
             };
+            let forecast = inner.sender.forecast();
+            media.set_departures(Departures {
+                excess: forecast.excess,
+                rate: forecast.rate,
+                overhead: WIRE_OVERHEAD,
+            });
             let made = media.frame(now(), unit, &mut bytes);
             (made, media.stats().parity - parity)
         };

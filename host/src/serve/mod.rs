@@ -358,4 +358,5 @@ fn greet(context: &Context) {
         tracing::info!(port = config.ports.base(), "ready for Moonlight clients");
         tracing::info!("to pair Moonlight: choose this host there, then run `punktfunk-host pair{port}`");
     }
+    crate::platform::report_real_time();
 }

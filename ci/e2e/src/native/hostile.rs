@@ -2,6 +2,7 @@
 //! not notice.
 
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
+use std::time::Instant;
 
 use anyhow::{Context as _, Result, ensure};
 use punktfunk_client::{Access, Code, make_identity};
@@ -19,6 +20,7 @@ use super::{Guest, SIZE, address, cards, paired, passed};
 use crate::Scenario;
 use crate::stage::{Outcome, PICTURE, Stage, World};
 use punktfunk_e2e::relay::Relay;
+use punktfunk_e2e::usage::Memory;
 
 /// The scenarios of this file.
 pub const SCENARIOS: &[Scenario] = &[
@@ -28,7 +30,10 @@ pub const SCENARIOS: &[Scenario] = &[
 ];
 
 /// Handshakes that nobody finishes.
-const HANDSHAKES: u32 = 4000;
+const HANDSHAKES: u32 = 10_000;
+/// What they may cost the host while they last, KiB: 64 of them are kept, and what the
+/// allocator holds on to.
+const MOST_KIB: u64 = 16 << 10;
 
 /// Bytes that are no message, by a name.
 fn no_messages() -> Result<Vec<(&'static str, Vec<u8>)>> {
@@ -144,12 +149,26 @@ fn half_open(world: &World, name: &str) -> Result<Outcome> {
     let player = guest.play(&guest.options("Test card")?)?;
     cards(&player, SIZE)?;
     let at_ms = player.millis();
+    let memory = |stage: &Stage| Memory::of(stage.host.pid()).own;
+    let before = memory(&stage);
+    let (mut most, began) = (before, Instant::now());
     for number in 0..HANDSHAKES {
         let [.., high, low] = (number / 8).to_be_bytes();
         let socket = UdpSocket::bind((Ipv4Addr::new(127, 77, high, low), 0))?;
         socket.send_to(&initial(number)?, address(&stage))?;
+        if number % 100 == 0 {
+            most = most.max(memory(&stage));
+        }
     }
-    let note = unnoticed(&mut stage, &guest, &player, at_ms)?;
+    let took = began.elapsed().as_secs_f64();
+    most = most.max(memory(&stage));
+    let note = format!(
+        "{HANDSHAKES} in {took:.1} s; memory of the host {} KiB before, {} at most; {}",
+        before,
+        most,
+        unnoticed(&mut stage, &guest, &player, at_ms)?
+    );
+    ensure!(before > 0 && most <= before + MOST_KIB, "the host grew: {note}");
     Ok(passed(note))
 }
 
