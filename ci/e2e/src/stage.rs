@@ -36,7 +36,7 @@ const USER: &str = "punktfunk";
 const FIRST_BASE: u16 = 40_005;
 const LAST_BASE: u16 = 54_905;
 /// Ports of a host, by their distance from its base.
-const TCP_PORTS: [i32; 3] = [-5, 0, 21];
+const TCP_PORTS: [i32; 4] = [-5, 0, 1, 21];
 const UDP_PORTS: [i32; 4] = [9, 10, 11, NATIVE_PORT];
 /// That of punktfunk/1: 9777 when the base is 47989.
 pub const NATIVE_PORT: i32 = 9777 - 47_989;

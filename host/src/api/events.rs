@@ -88,7 +88,7 @@ pub struct Topics(u16);
 
 impl Topics {
     /// What somebody hears who names none: all but the log.
-    pub const USUAL: Self = Self(0x1FF & !Topic::Log.bit());
+    pub const USUAL: Self = Self(!Topic::Log.bit());
 
     /// Reads names with commas between them.
     ///

@@ -6,6 +6,7 @@
 //! thing; [`guard`] is what each request passes first. `docs/api.md` is its page.
 
 pub mod assets;
+mod backup;
 mod caller;
 pub mod claim;
 mod clock;

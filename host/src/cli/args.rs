@@ -25,6 +25,31 @@ pub struct Args {
     pub command: Command,
 }
 
+/// A call of the management API.
+#[derive(Debug, ClapArgs)]
+pub struct CtlArgs {
+    /// Which operation, such as devices.revoke; all are listed when it is left out
+    pub operation: Option<String>,
+    /// Values of path, query and body
+    #[arg(value_name = "KEY=VALUE")]
+    pub values: Vec<String>,
+    /// The whole body as JSON, or - to read it from standard input
+    #[arg(long, value_name = "JSON")]
+    pub body: Option<String>,
+    /// Write the answer to this file
+    #[arg(long, short, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Print JSON, also for errors
+    #[arg(long)]
+    pub json: bool,
+    /// The socket of the host, where it is not in the usual place
+    #[arg(long, value_name = "PATH")]
+    pub socket: Option<PathBuf>,
+    /// Which host.
+    #[command(flatten)]
+    pub places: Places,
+}
+
 /// What to do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -83,6 +108,31 @@ pub enum Command {
         #[command(flatten)]
         places: Places,
     },
+    /// Show what makes this host one's own, or make it nobody's again
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host claim            the link, its QR code and the secret, until the host is claimed\n  \
+        punktfunk-host claim --reset    forget the owner's password: the host can be claimed anew")]
+    Claim {
+        /// Forget the password and make a new secret; browsers are logged out
+        #[arg(long)]
+        reset: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
+    /// Ask a running host for any operation of its management API
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host ctl                                what there is\n  \
+        punktfunk-host ctl host.show --json\n  \
+        punktfunk-host ctl devices.revoke id=0123…\n  \
+        punktfunk-host ctl tokens.create name=panel scope=view\n  \
+        punktfunk-host ctl events topics=sessions,pairing  follow what happens\n\n\
+        Exit status: 0 done, 2 not understood, 3 no host is running, 4 refused, 5 not found,\n\
+        6 conflict, 7 invalid, 8 too many, 9 the host failed.")]
+    Ctl(CtlArgs),
     /// Print the description of the management API (OpenAPI)
     Openapi,
     /// List paired clients, settle what they may do and how long, or revoke them

@@ -2,7 +2,9 @@
 //! a supervisor of sessions is made.
 
 mod args;
+mod claim;
 mod config;
+mod ctl;
 mod doctor;
 mod offline;
 mod pair;
@@ -64,6 +66,8 @@ fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
         Command::Serve { gamestream, native_port, no_console, places } => {
             serve(&places, gamestream, native_port, no_console, factory)
         }
+        Command::Claim { reset, json, places } => claim::run(&start::as_owner(&places)?, reset, json),
+        Command::Ctl(call) => ctl::run(&start::as_caller(&call.places)?, &call),
         Command::Openapi => {
             print!("{}", crate::api::openapi::text());
             Ok(0)

@@ -12,7 +12,7 @@ use crate::doctor::machine::Subject;
 use crate::platform::{self, Account, Places};
 use crate::serve::Context;
 use crate::serve::owner::socket_path;
-use crate::store::Store;
+use crate::store::{Store, pending};
 
 /// What every command works with.
 pub(super) struct Start {
@@ -86,6 +86,11 @@ pub(super) fn examined(args: &args::Places, keep_root: bool) -> anyhow::Result<S
     })
 }
 
+/// For commands that only talk to a running host: nothing is written, so root stays root.
+pub(super) fn as_caller(args: &args::Places) -> anyhow::Result<Start> {
+    find(args, &Flags::new())
+}
+
 fn find(args: &args::Places, flags: &Flags) -> anyhow::Result<Start> {
     let mut places = Places::find()?;
     let (layers, state) = layers(args, flags, &mut places)?;
@@ -149,6 +154,10 @@ impl Start {
     pub fn context(self) -> anyhow::Result<Context> {
         let store = Store::open(&self.state)?;
         store.lock()?;
+        if pending::carry_out(&self.state)? {
+            // The settings were read before it.
+            return Err(platform::start_anew()).context("the host could not start anew");
+        }
         Ok(Context {
             gamestream: self.config.gamestream.enabled,
             config: self.config,

@@ -59,7 +59,7 @@ fn invitation(pin: &str, payload: &str, seconds: u64, colours: bool) -> anyhow::
 
 /// The QR code, two modules a character. In colours, black is on white whatever the
 /// terminal has; without, its background is taken for black.
-fn code(payload: &str, colours: bool) -> anyhow::Result<String> {
+pub(super) fn code(payload: &str, colours: bool) -> anyhow::Result<String> {
     let code = QrCode::with_error_correction_level(payload, EcLevel::L).context("the payload is too long")?;
     let mut picture = code.render::<Dense1x2>();
     if !colours {

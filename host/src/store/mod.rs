@@ -11,6 +11,7 @@ mod clients;
 mod console;
 mod identity;
 mod native_identity;
+pub mod pending;
 mod statistics;
 mod used;
 

@@ -5,12 +5,18 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use punktfunk_core::gamestream::http::codec_mode;
 use serde::{Deserialize, Serialize};
+use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinSet;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::api::{Api, Json, Problem, openapi};
-use crate::{doctor, serve};
+use crate::api::{Api, Json, Problem, Topic, openapi};
+use crate::doctor;
+use crate::serve::{self, Notice};
+
+/// Written by `cargo xtask licences`.
+const LICENCES: &str = include_str!("../../../licences.json");
 
 /// The operations of this file.
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -19,6 +25,25 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(public))
         .routes(routes!(restart))
         .routes(routes!(describe))
+        .routes(routes!(licences))
+}
+
+/// Tells who listens when something of [`Host`] is different.
+pub(super) fn work(api: &Api, tasks: &mut JoinSet<()>) {
+    let (api, mut notices, mut stop) = (api.clone(), api.front().notices(), api.inside().stop.clone());
+    tasks.spawn(async move {
+        loop {
+            tokio::select! {
+                notice = notices.recv() => match notice {
+                    Ok(Notice::Pairing) => continue,
+                    Err(RecvError::Closed) => return,
+                    Ok(_) | Err(RecvError::Lagged(_)) => {}
+                },
+                _ = stop.wait_for(|stop| *stop) => return,
+            }
+            api.events().publish(Topic::Host, &describe_host(&api));
+        }
+    });
 }
 
 /// A host.
@@ -213,4 +238,44 @@ async fn restart(State(api): State<Api>) -> StatusCode {
     responses((status = 200, content_type = "application/json", body = Object)), extensions(("x-scope" = json!("public"))))]
 async fn describe() -> Response {
     ([(header::CONTENT_TYPE, "application/json")], openapi::text()).into_response()
+}
+
+/// What the programs and the console are made of.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Licences {
+    /// By name.
+    pub licences: Vec<Licence>,
+}
+
+/// Something the programs or the console are made of.
+#[derive(Debug, Serialize, Deserialize, ToSchema)]
+pub struct Licence {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// As an SPDX expression.
+    pub licence: String,
+    /// The licence itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub text: Option<String>,
+}
+
+/// What the programs and the console are made of, and under which licences.
+#[utoipa::path(get, path = "/api/v1/licences", operation_id = "host.licences", tag = "host",
+    responses((status = 200, body = Licences)), extensions(("x-scope" = json!("view"))))]
+async fn licences() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], LICENCES).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_list_of_licences_is_what_the_description_says() {
+        let list: Licences = serde_json::from_str(LICENCES).unwrap();
+        assert!(list.licences.len() > 50);
+        assert!(list.licences.iter().all(|one| !one.licence.is_empty()));
+    }
 }

@@ -2,6 +2,7 @@
 //! a line in [`routes`]; work beside the requests gets a line in [`work`].
 
 pub mod apps;
+pub mod backup;
 pub mod claim;
 pub mod devices;
 pub mod diagnostics;
@@ -15,6 +16,7 @@ pub mod pairing;
 pub mod sessions;
 pub mod settings;
 pub mod tokens;
+pub mod updates;
 mod watch;
 
 use tokio::task::JoinSet;
@@ -39,6 +41,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(sessions::routes())
         .merge(displays::routes())
         .merge(metrics::routes())
+        .merge(updates::routes())
+        .merge(backup::routes())
 }
 
 /// Starts what runs beside the requests, such as what watches for events.
@@ -46,4 +50,5 @@ pub(super) fn work(api: &Api, tasks: &mut JoinSet<()>) {
     logs::work(api, tasks);
     diagnostics::work(api, tasks);
     watch::work(api, tasks);
+    host::work(api, tasks);
 }
