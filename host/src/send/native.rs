@@ -17,13 +17,8 @@ use punktfunk_core::native::host::{Config, Error, Media, Output, Unit};
 use punktfunk_core::native::media::{Departures, Flags};
 use punktfunk_core::time::Time;
 use punktfunk_net::{
-<<<<<<< HEAD
     Batch, Datagrams, Destination, PacedSender, Received, RecvBatch, Route, SenderConfig, SenderGauge,
-    SenderStats, Submit, Transport, monotonic_nanos,
-=======
-    Batch, Datagrams, Destination, PacedSender, Received, RecvBatch, Route, SenderConfig, SenderStats,
-    Submit, Transport, WIRE_OVERHEAD, monotonic_nanos,
->>>>>>> 7d8480c (host: Say when nothing is scheduled in real time)
+    SenderStats, Submit, Transport, WIRE_OVERHEAD, monotonic_nanos,
 };
 
 use super::path::PathGauge;
