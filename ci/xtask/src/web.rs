@@ -36,7 +36,7 @@ pub fn build() -> Result<()> {
     fs::write(&stamp, digest).with_context(|| format!("writing {}", stamp.display()))
 }
 
-/// Formatting, lints, types, unit tests, build and the size of the first load.
+/// Formatting, lints, types, build, unit tests and the size of the first load.
 pub fn tests() -> Result<Tally> {
     let mut tally = Tally::default();
     let console = Folder::console()?;
@@ -49,6 +49,8 @@ pub fn tests() -> Result<Tally> {
     if !program::succeeds(&mut scenarios.script("check")?)? {
         tally.fail("web check: the types of web/e2e; see above");
     }
+    // Before the tests, which look at what is shipped.
+    build()?;
     let mut tests = console.script("test")?;
     tests.args(["--", "--reporter=tap-flat"]);
     let completed = program::each_line(&mut tests, |line| {
@@ -61,7 +63,6 @@ pub fn tests() -> Result<Tally> {
     } else if tally.passed == 0 && tally.is_good() {
         tally.fail("web test: no unit test ran");
     }
-    build()?;
     first_load(&console, &mut tally)?;
     Ok(tally)
 }
