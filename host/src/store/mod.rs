@@ -216,13 +216,13 @@ impl Store {
     /// Calls a client something else, unless another has that name.
     pub fn rename(&self, id: ClientId, name: &str) -> Result<Renamed, StoreError> {
         let mut list = self.list();
-        if list.iter().any(|client| client.id != id && client.name == name) {
-            return Ok(Renamed::Taken);
-        }
         let mut changed = list.clone();
         let Some(client) = changed.iter_mut().find(|client| client.id == id) else {
             return Ok(Renamed::Unknown);
         };
+        if list.iter().any(|client| client.id != id && client.name == name) {
+            return Ok(Renamed::Taken);
+        }
         client.name = name.to_owned();
         let client = client.clone();
         self.replace(&mut list, changed).map(|()| Renamed::Done(client))
