@@ -73,7 +73,6 @@ fn bundle(world: &World, name: &str) -> Result<Outcome> {
         "versions.txt",
         "hardware.txt",
         "clients.json",
-        "punktfunk.toml",
         // What only the running host has.
         "log.txt",
         "host.json",

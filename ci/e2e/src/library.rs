@@ -14,10 +14,7 @@ use crate::host::{processes_of, seat_processes};
 use crate::stage::{Outcome, PICTURE, Stage, World, until};
 
 /// The scenarios of this file.
-pub const SCENARIOS: &[Scenario] = &[(
-    "library: a custom application with prep and undo is launched, killed, undone",
-    launched_killed_undone,
-)];
+pub const SCENARIOS: &[Scenario] = &[("library: what was prepared is undone", launched_killed_undone)];
 
 /// Asks the API of a host over its socket; the body of the answer.
 fn api(stage: &Stage, method: &str, path: &str, body: &str) -> Result<String> {

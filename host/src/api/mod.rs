@@ -3,7 +3,7 @@
 //!
 //! Handlers turn requests into calls of the store, the supervisor and the rooms beside
 //! this one; they decide nothing about streams. One file of [`resources`] for each kind of
-//! thing; [`guard`] is what each request passes first. `docs/api.md` is its page.
+//! thing; `guard` is what each request passes first. `docs/api.md` is its page.
 
 pub mod assets;
 mod backup;

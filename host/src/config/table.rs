@@ -1,7 +1,7 @@
 //! Every setting of a host, once. The reference, the JSON Schema, the form of the console
 //! and what is refused in a file all follow from here.
 //!
-//! A new setting needs its line here and its field in [`super::File`]; a test says when
+//! A new setting needs its line here and its field in `super::File`; a test says when
 //! one of them is missing, or when they disagree.
 
 use std::net::IpAddr;

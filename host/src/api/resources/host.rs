@@ -175,7 +175,7 @@ async fn show(State(api): State<Api>) -> Json<Host> {
     Json(describe_host(&api))
 }
 
-/// As [`show`] answers; also the event `host`.
+/// As `show` answers; also the event `host`.
 pub fn describe_host(api: &Api) -> Host {
     let inside = api.inside();
     let (config, store) = (&inside.context.config, &inside.context.store);

@@ -1,5 +1,5 @@
 //! One file for each kind of thing the API knows. To add one: a file with `routes()`, and
-//! a line in [`routes`]; work beside the requests gets a line in [`work`].
+//! a line in `routes`; work beside the requests gets a line in `work`.
 
 pub mod apps;
 pub mod backup;
