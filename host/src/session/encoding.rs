@@ -26,7 +26,7 @@ use crate::encode::{AccessUnit, EncodeError, Encoder, Picture, Recovery};
 use crate::send::{Outgoing, Sent, Video};
 
 /// The longest silence on the wire (architecture, section 2: ≥ 10 fps).
-const REPEAT_AFTER: Duration = Duration::from_millis(95);
+const REPEAT_AFTER: Duration = Duration::from_millis(85);
 
 /// How long a stream waits until its client can be reached before it looks whether it was ended meanwhile.
 const PING_POLL: Duration = Duration::from_millis(200);
