@@ -22,6 +22,9 @@ const ANNOUNCE_LIMIT: Duration = Duration::from_secs(1);
 const ANNOUNCE_STEP: Duration = Duration::from_millis(10);
 /// How long a device that was not idle stays after its last report.
 const FAREWELL: Duration = Duration::from_millis(50);
+/// No more states than this wait to be written; of more, the newest takes the place of
+/// the one before it.
+const MAX_WAITING: usize = 32;
 /// No more requests of a game than this are heard at once, so that one device cannot
 /// keep the others waiting.
 const REQUESTS_AT_ONCE: usize = 64;
@@ -93,12 +96,35 @@ impl<D: Device> Shared<D> {
     }
 }
 
+/// States that cannot be written yet. Where only sticks or triggers moved, the newest
+/// position is enough; a button that went down and up again has to be seen to do so.
+#[derive(Debug, Default)]
+struct Waiting(VecDeque<PadState>);
+
+impl Waiting {
+    fn push(&mut self, state: PadState) {
+        let is_full = self.0.len() >= MAX_WAITING;
+        match self.0.back_mut() {
+            Some(last) if is_full || last.buttons == state.buttons => *last = state,
+            _ => self.0.push_back(state),
+        }
+    }
+
+    fn pop(&mut self) -> Option<PadState> {
+        self.0.pop_front()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
 /// A pad of this seat.
 struct Pad<D> {
     device: D,
     packer: Packer,
-    /// The newest state that was not written yet.
-    waiting: Option<PadState>,
+    /// The states that were not written yet, oldest first.
+    waiting: Waiting,
     states: Rate,
     made: Duration,
     announced: bool,
@@ -166,7 +192,7 @@ impl<D: Device> Seat<D> {
             ToBroker::State(state) => {
                 // A pad that was refused: the host has been told.
                 let Some(Some(pad)) = self.slot(header.device) else { return Ok(()) };
-                pad.waiting = Some(state);
+                pad.waiting.push(state);
                 pad.write(now);
                 Ok(())
             }
@@ -202,7 +228,7 @@ impl<D: Device> Seat<D> {
         *slot = Some(Pad {
             device,
             packer: Packer::new(spec.kind),
-            waiting: None,
+            waiting: Waiting::default(),
             states: Rate::new(STATES_PER_SECOND, STATE_BURST),
             made: now,
             announced: false,
@@ -288,7 +314,7 @@ impl<D: Device> Seat<D> {
     pub fn deadline(&self, now: Duration) -> Option<Duration> {
         let of = |pad: &Pad<D>| {
             let announce = (!pad.announced).then(|| now + ANNOUNCE_STEP);
-            let write = (pad.announced && pad.waiting.is_some()).then(|| pad.states.next(now));
+            let write = (pad.announced && !pad.waiting.is_empty()).then(|| pad.states.next(now));
             let tell = (pad.wanted != pad.told).then(|| pad.outputs.next(now));
             [announce, write, tell, pad.mix_next].into_iter().flatten().min()
         };
@@ -335,21 +361,16 @@ impl<D: Device> Seat<D> {
 }
 
 impl<D: Device> Pad<D> {
-    /// Writes the newest state, unless that has to wait.
+    /// Writes the states that wait, as far as they have not to wait longer.
     fn write(&mut self, now: Duration) {
-        if !self.announced {
-            return;
-        }
-        let Some(state) = self.waiting else { return };
-        if self.states.take(now).is_err() {
-            return;
-        }
-        self.waiting = None;
-        let report = self.packer.pack(&state);
-        if !report.events().is_empty() && self.device.write(report.events()).is_err() {
-            // The kernel takes every event of a device it made; if it does not, the next
-            // state shall be whole again.
-            self.packer.forget();
+        while self.announced && !self.waiting.is_empty() && self.states.take(now).is_ok() {
+            let Some(state) = self.waiting.pop() else { return };
+            let report = self.packer.pack(&state);
+            if !report.events().is_empty() && self.device.write(report.events()).is_err() {
+                // The kernel takes every event of a device it made; if it does not, the
+                // next state shall be whole again.
+                self.packer.forget();
+            }
         }
     }
 

@@ -174,6 +174,39 @@ fn events_wait_until_the_device_was_announced() {
 }
 
 #[test]
+fn a_button_that_was_pressed_and_released_while_it_waited_was_pressed() {
+    let mut rig = Rig::new();
+    rig.world.borrow_mut().announced = false;
+    rig.create(0);
+    for (buttons, trigger) in [(0x1000, 1), (0x1000, 2), (0, 2), (0x2000, 3), (0, 3)] {
+        let state = PadState { buttons, triggers: [trigger, 0], ..PadState::default() };
+        rig.say(0, ToBroker::State(state)).unwrap();
+    }
+    rig.world.borrow_mut().announced = true;
+    rig.pass(ms(1_100));
+    let reports: Vec<_> = rig.world.borrow_mut().reports.drain(..).map(|(_, events)| events).collect();
+    let keys: Vec<_> = reports
+        .iter()
+        .map(|events| events.iter().filter(|event| event.kind == 1).map(|event| (event.code, event.value)))
+        .map(|mut keys| keys.next().expect("each is about a button"))
+        .collect();
+    assert_eq!(keys, [(0x130, 1), (0x130, 0), (0x131, 1), (0x131, 0)]);
+
+    // However many there are, the last one is what stays.
+    rig.world.borrow_mut().announced = false;
+    rig.create(1);
+    for step in 0..1_001 {
+        let state = PadState { buttons: 0x1000 * (step & 1), ..PadState::default() };
+        rig.say(1, ToBroker::State(state)).unwrap();
+    }
+    rig.world.borrow_mut().announced = true;
+    rig.pass(ms(3_000));
+    let reports = std::mem::take(&mut rig.world.borrow_mut().reports);
+    assert!((2..=MAX_WAITING).contains(&reports.len()), "{}", reports.len());
+    assert_eq!(reports.last().unwrap().1[0].value, 0);
+}
+
+#[test]
 fn a_hang_up_releases_everything_and_takes_the_devices_away() {
     let mut rig = Rig::new();
     rig.create(0);
