@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use super::repair::Call;
+use super::recovery::Call;
 use crate::native::media::Flags;
 use crate::time::Time;
 

@@ -16,6 +16,7 @@ pub mod mtu;
 pub mod pace;
 pub mod parity;
 pub mod rate;
+pub mod recovery;
 pub mod repair;
 pub mod todo;
 
