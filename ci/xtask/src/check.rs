@@ -8,7 +8,7 @@ use std::process::{Command, ExitCode};
 use anyhow::Result;
 
 use crate::tally::Tally;
-use crate::{exit_code, layers, licences, program};
+use crate::{exit_code, layers, licences, program, promises};
 
 /// A file longer than this is mentioned.
 const LONG: usize = 600;
@@ -64,6 +64,12 @@ pub fn checks() -> Result<Tally> {
 
     step(&mut tally, "layers", layers::print_violations()?, "see above, and ci/layers.toml");
     step(&mut tally, "file lengths", lengths()?, "a file has at most 800 lines; split it");
+    step(
+        &mut tally,
+        "promises",
+        promises::are_kept()?,
+        "docs/SPECIFICATION.md names a test that is not there",
+    );
     step(&mut tally, "licences", licences::is_current()?, "`cargo xtask licences` puts it right");
 
     if program::output(program::cargo().args(["deny", "--version"])).is_some() {

@@ -15,6 +15,7 @@ mod layers;
 mod licences;
 mod packages;
 mod program;
+mod promises;
 mod serve;
 mod tally;
 mod test;
