@@ -6,7 +6,7 @@
 //! table, and whatever is nested becomes rows (see [`rows`]).
 
 use std::fmt;
-use std::process::ExitCode;
+use std::process::{Command, ExitCode};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -64,21 +64,21 @@ enum Node {
 pub fn run(options: &Options) -> Result<ExitCode> {
     let mut reports = Vec::new();
     let mut failed = Vec::new();
+    let built = build::benchmarks(&options.profile)?;
     for (package, example) in benchmarks()? {
         if options.filter.as_ref().is_some_and(|filter| !example.contains(filter.as_str())) {
             continue;
         }
+        println!("{example}");
         let mut text = String::new();
-        let mut cargo = program::cargo();
-        cargo.args(["run", "--profile", &options.profile, "--package", &package, "--example", &example]);
-        cargo.env("PUNKTFUNK_MATRIX_FRAMES", options.frames.to_string());
+        let mut benchmark = Command::new(built.join("examples").join(&example));
+        benchmark.env("PUNKTFUNK_MATRIX_FRAMES", options.frames.to_string());
         if package == WITH_PROGRAMS {
-            let folder = build::programs(&options.profile)?;
-            cargo.envs(PROGRAMS.map(|(variable, name)| (variable, folder.join(name))));
+            benchmark.envs(PROGRAMS.map(|(variable, name)| (variable, built.join(name))));
             // What a host logs for scenarios costs processor time.
-            cargo.env("RUST_LOG", "info");
+            benchmark.env("RUST_LOG", "info");
         }
-        let ok = program::each_line(&mut cargo, |line| text.extend([line, "\n"]))?;
+        let ok = program::each_line(&mut benchmark, |line| text.extend([line, "\n"]))?;
         match report(&example, &text) {
             Ok(report) if ok => reports.push(report),
             Ok(_) => failed.push(example),

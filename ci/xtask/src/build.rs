@@ -41,6 +41,20 @@ pub fn everything() -> Result<PathBuf> {
     folder("ci")
 }
 
+/// Builds programs and benchmarks in `profile`, in one go as [`everything`] does, so that
+/// what the tests have built is not built again.
+pub fn benchmarks(profile: &str) -> Result<PathBuf> {
+    program::must(program::cargo().args([
+        "build",
+        "--profile",
+        profile,
+        "--workspace",
+        "--bins",
+        "--examples",
+    ]))?;
+    folder(profile)
+}
+
 /// Where cargo puts what it builds in `profile`.
 pub fn folder(profile: &str) -> Result<PathBuf> {
     // The one profile whose folder is not called like it.
