@@ -14,12 +14,9 @@ use crate::packages::{self, Group};
 use crate::tally::{Tally, TestOutput};
 use crate::{build, check, console, e2e, exit_code, program, serve, web};
 
-/// A run that takes longer says so.
-const SLOW: Duration = Duration::from_secs(45 * 60);
-
-/// A run that takes longer fails: nobody waits for tests that slow, and so nobody
-/// would run them.
-const TOO_SLOW: Duration = Duration::from_secs(60 * 60);
+/// A run that takes longer says so, because nobody waits for tests that slow. It does not
+/// fail: how long a cold build takes is the machine's affair.
+const SLOW: Duration = Duration::from_secs(60 * 60);
 
 /// Options of `cargo xtask test`.
 #[derive(Args)]
@@ -107,9 +104,6 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         }
     }
     let total = started.elapsed();
-    if total > TOO_SLOW {
-        tally.fail(format!("the whole run took {}, more than {}", clock(total), clock(TOO_SLOW)));
-    }
     record_skipped(&tally)?;
     print!("{}", summary(&tally, &times, total));
     Ok(exit_code(tally.is_good()))
@@ -149,8 +143,7 @@ fn summary(tally: &Tally, times: &[(Stage, Duration)], total: Duration) -> Strin
     }
     text += &format!("{:<10} {:>8}\n", "total", clock(total));
     if total > SLOW {
-        text +=
-            &format!("warning: the run took more than {}; it fails past {}\n", clock(SLOW), clock(TOO_SLOW));
+        text += &format!("warning: the run took more than {}\n", clock(SLOW));
     }
     if !tally.skipped.is_empty() {
         text += "\nskipped:\n";
@@ -210,6 +203,6 @@ mod tests {
         assert!(text.ends_with("\n3 passed, 1 failed, 1 skipped\n"), "{text}");
         assert!(text.contains("check          1:01\n"), "{text}");
         assert!(text.contains("  gpu_encode: no GPU\n"));
-        assert!(text.contains("warning: the run took more than 45:00; it fails past 60:00\n"));
+        assert!(text.contains("warning: the run took more than 60:00\n"));
     }
 }
