@@ -21,5 +21,7 @@ export default defineConfig({
     include: ["tests/**/*.test.ts", "tests/**/*.test.tsx"],
     setupFiles: ["tests/setup.ts"],
     restoreMocks: true,
+    // Generous: a machine that builds something else meanwhile is slow, not wrong.
+    testTimeout: 60_000,
   },
 });

@@ -205,7 +205,7 @@ const routes = {
   },
   "PATCH /apps/*": (body, id) => {
     const { command, ...rest } = body;
-    return Object.assign(find(state.apps, id), rest, command ? { launch: command } : {});
+    return Object.assign(find(state.apps, id), rest, command ? { command, launch: command } : {});
   },
   "DELETE /apps/*": (_, id) => drop(state.apps, id),
   "POST /apps/order": (body) => {

@@ -1,7 +1,7 @@
 // The library's logic: search, order, and the form of an application.
 import { describe, expect, it } from "vitest";
 import type { App } from "../src/api/types";
-import { change, draft } from "../src/pages/library/draft";
+import { added, changed, draft, may } from "../src/pages/library/draft";
 import { moved, search } from "../src/pages/library/search";
 import { quarter, seed } from "../src/parts/signal";
 
@@ -16,7 +16,7 @@ const app = (part: Partial<App>): App => ({
   env: {},
   prep: [],
   prefer: {},
-  editable: true,
+  editable: part.source === "custom",
   ...part,
 });
 
@@ -56,7 +56,7 @@ describe("the form of an application", () => {
       ],
       fps: "60",
     };
-    expect(change(form)).toEqual({
+    expect(added(form)).toEqual({
       body: {
         title: "Shelf",
         command: "retroarch",
@@ -68,25 +68,67 @@ describe("the form of an application", () => {
   });
 
   it("says at which field something is wrong", () => {
-    const result = change({ ...draft(), env: "no equals", fps: "1000", width: "wide" });
+    const form = { ...draft(), env: "no equals", fps: "1000", width: "wide", dir: "games" };
+    const result = added(form);
     expect("problems" in result && Object.keys(result.problems).sort()).toEqual([
       "command",
+      "dir",
       "env",
       "fps",
+      "height",
       "title",
       "width",
     ]);
   });
 
-  it("keeps the command of what is only changed", () => {
-    const old = app({ env: { A: "1" }, prefer: { codec: "hevc", width: 1280, height: 800 } });
-    expect(change(draft(old), old)).toEqual({
-      body: {
-        title: "Sternenfähre",
-        env: { A: "1" },
-        prep: [],
-        prefer: { codec: "hevc", width: 1280, height: 800 },
-      },
+  const own = app({
+    source: "custom",
+    command: "retroarch --fullscreen",
+    dir: "/srv/games",
+    env: { A: "1", B: "x=y" },
+    prep: [{ do: "stop", undo: "start" }, { undo: "only afterwards" }],
+    prefer: { codec: "hevc", width: 1280, height: 800, fps: 60, audio_channels: 6 },
+  });
+
+  it("is filled with what the application has", () => {
+    expect(draft(own)).toEqual({
+      title: "Sternenfähre",
+      command: "retroarch --fullscreen",
+      dir: "/srv/games",
+      env: "A=1\nB=x=y",
+      prep: [
+        { do: "stop", undo: "start" },
+        { do: "", undo: "only afterwards" },
+      ],
+      codec: "hevc",
+      width: "1280",
+      height: "800",
+      fps: "60",
+      audio_channels: "6",
+    });
+  });
+
+  it("changes only what is not as it was", () => {
+    expect(changed(draft(own), own)).toEqual({ body: {} });
+    const form = { ...draft(own), command: "dolphin", dir: "", fps: "" };
+    const { fps: _, ...prefer } = own.prefer;
+    expect(changed(form, own)).toEqual({ body: { command: "dolphin", dir: "", prefer } });
+    expect(changed({ ...draft(own), command: " " }, own)).toHaveProperty("problems.command");
+  });
+
+  it("leaves what the host keeps to the host", () => {
+    const found = app({ source: "steam", editable: false, dir: "steamapps" });
+    expect(may(found)).toEqual({ itself: true, command: false, around: true });
+    expect(changed({ ...draft(found), title: "Ferry" }, found)).toEqual({
+      body: { title: "Ferry" },
+    });
+    expect(may(app({ source: "builtin", editable: false }))).toMatchObject({
+      itself: false,
+      around: true,
+    });
+    expect(may(app({ source: "config", editable: false }))).toMatchObject({
+      itself: false,
+      around: false,
     });
   });
 });

@@ -74,7 +74,7 @@ function sources(folder = join(__dirname, "../src")): string[] {
 const SEEN = new Set(["aria-label", "title", "label", "alt", "placeholder", "lead", "help"]);
 /** Names that are the same in every language, and examples of what is typed. */
 const SAME =
-  /^(punktfunk|Moonlight|[A-Z]+|0000|session|MANGOHUD=1|\/home\/play\/games|punktfunk-host claim.*|\W*)$/;
+  /^(punktfunk|Moonlight|[A-Z]+|0000|session|MANGOHUD=1|retroarch --fullscreen|\/home\/play\/games|punktfunk-host claim.*|\W*)$/;
 
 /** Texts in the markup of a file that are not from the catalogue. */
 function texts(path: string): string[] {

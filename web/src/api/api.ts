@@ -4,24 +4,29 @@ import { call, download } from "./client";
 import type {
   App,
   AppChange,
-  Choice,
+  Area,
+  Choices,
   Device,
+  DeviceChange,
   Diagnostics,
-  EncoderChoice,
   Host,
   Licence,
   Logs,
   Me,
+  NewApp,
+  NewToken,
   Pairing,
+  PairingTerms,
   PairingWindow,
   PastSession,
   Probe,
   PublicHost,
   Scan,
-  Scope,
   Session,
   Settings,
+  Started,
   Token,
+  TokenRequest,
   Updates,
   Value,
 } from "./types";
@@ -46,16 +51,9 @@ export const login = {
 
 export const tokens = {
   list: () => call<{ tokens: Token[] }>("GET", "/tokens"),
-  create: (body: { name: string; scope: Scope; expires?: number }) =>
-    call<{ token: Token; secret: string }>("POST", "/tokens", body),
+  create: (body: TokenRequest) => call<NewToken>("POST", "/tokens", body),
   revoke: (token: string) => call<void>("DELETE", `/tokens/${id(token)}`),
 };
-
-export interface DeviceChange {
-  name?: string;
-  access?: string[];
-  expires?: number | null;
-}
 
 export const devices = {
   list: () => call<{ devices: Device[] }>("GET", "/devices"),
@@ -64,21 +62,15 @@ export const devices = {
   revoke: (device: string) => call<void>("DELETE", `/devices/${id(device)}`),
 };
 
-export interface Grant {
-  name?: string;
-  access?: string[];
-  expires?: number;
-}
-
 export const pairing = {
   show: () => call<Pairing>("GET", "/pairing"),
-  open: (grant: Grant) => call<PairingWindow>("POST", "/pairing/window", grant),
+  open: (terms: PairingTerms) => call<PairingWindow>("POST", "/pairing/window", terms),
   close: () => call<void>("DELETE", "/pairing/window"),
   pin: (attempt: string, pin: string, name?: string) =>
     call<Device>("POST", `/pairing/attempts/${id(attempt)}/pin`, name ? { pin, name } : { pin }),
   refuseAttempt: (attempt: string) => call<void>("DELETE", `/pairing/attempts/${id(attempt)}`),
-  approve: (knock: string, grant: Grant) =>
-    call<Device>("POST", `/pairing/knocks/${id(knock)}`, grant),
+  approve: (knock: string, terms: PairingTerms) =>
+    call<Device>("POST", `/pairing/knocks/${id(knock)}`, terms),
   refuse: (knock: string) => call<void>("DELETE", `/pairing/knocks/${id(knock)}`),
 };
 
@@ -94,7 +86,7 @@ export const sessions = {
 
 export const apps = {
   list: () => call<{ apps: App[] }>("GET", "/apps"),
-  add: (body: AppChange) => call<App>("POST", "/apps", body),
+  add: (body: NewApp) => call<App>("POST", "/apps", body),
   change: (app: string, body: AppChange) => call<App>("PATCH", `/apps/${id(app)}`, body),
   remove: (app: string) => call<void>("DELETE", `/apps/${id(app)}`),
   reorder: (ids: string[]) => call<void>("POST", "/apps/order", { ids }),
@@ -103,12 +95,12 @@ export const apps = {
     call<void>("PUT", `/apps/${id(app)}/art`, { media_type, data }),
   clearArt: (app: string) => call<void>("DELETE", `/apps/${id(app)}/art`),
   launch: (app: string, device?: string) =>
-    call<Session>("POST", `/apps/${id(app)}/launch`, device ? { device } : {}),
+    call<Started>("POST", `/apps/${id(app)}/launch`, device ? { device } : {}),
   quit: (app: string) => call<void>("POST", `/apps/${id(app)}/quit`),
 };
 
 export const displays = {
-  list: () => call<{ displays: Choice[]; encoders: EncoderChoice[] }>("GET", "/displays"),
+  list: () => call<Choices>("GET", "/displays"),
 };
 
 export const settings = {
@@ -134,7 +126,7 @@ export const logs = {
 
 export const diagnostics = {
   show: () => call<Diagnostics>("GET", "/diagnostics"),
-  run: (area?: string) => call<Diagnostics>("POST", "/diagnostics/run", area ? { area } : {}),
+  run: (area?: Area) => call<Diagnostics>("POST", "/diagnostics/run", area ? { area } : {}),
   fix: (probe: string) => call<Probe>("POST", `/diagnostics/fix/${id(probe)}`),
   bundle: () => download("GET", "/diagnostics/bundle"),
   statistics: () => call<{ sessions: PastSession[] }>("GET", "/diagnostics/statistics"),

@@ -9,7 +9,15 @@ import { Link, type LinkState } from "./events";
 import { client, isLoggedOut, queries } from "./queries";
 import type { Figures, LogLine, Session } from "./types";
 
-const TOPICS = ["host", "pairing", "devices", "sessions", "settings", "diagnostics"] as const;
+const TOPICS = [
+  "host",
+  "pairing",
+  "devices",
+  "sessions",
+  "settings",
+  "diagnostics",
+  "apps",
+] as const;
 
 /** Writes one event into the cache. */
 export function apply(cache: QueryClient, name: string, data: unknown): void {
@@ -25,6 +33,9 @@ export function apply(cache: QueryClient, name: string, data: unknown): void {
       break;
     case "devices":
       cache.setQueryData(queries.devices.queryKey, data as never);
+      break;
+    case "apps":
+      cache.setQueryData(queries.apps.queryKey, data as never);
       break;
     case "sessions":
       cache.setQueryData(queries.sessions.queryKey, data as never);

@@ -3,10 +3,17 @@
 import { QueryClient, queryOptions } from "@tanstack/react-query";
 import * as api from "./api";
 import { ApiError } from "./client";
+import type { Me } from "./types";
 
 /** Refused because nobody is logged in (any more). */
 export function isLoggedOut(error: unknown): boolean {
   return error instanceof ApiError && error.status === 401;
+}
+
+/** Somebody is in now. What was read before may be from before a restart, or for another. */
+export function entered(me: Me): void {
+  client.removeQueries({ predicate: ({ queryKey }) => queryKey[0] !== "public" });
+  client.setQueryData(queries.me.queryKey, me);
 }
 
 export const queries = {

@@ -180,6 +180,8 @@ const deShell = {
   "device.seen": "gesehen {when}",
   "device.never": "nie verbunden",
   "device.added": "{protocol}, gekoppelt am {day}",
+  "device.all_or_nothing":
+    "Moonlight kennt nur alles oder nichts: Dieses Gerät darf alles zum Spielen, bis es widerrufen wird oder seine Zeit um ist.",
   "device.fingerprint": "Fingerabdruck seines Zertifikats",
   "device.revoke": "Widerrufen",
   "device.revoke_title": "{name} widerrufen?",

@@ -130,7 +130,7 @@ const enShell = {
   "overview.sessions.other": "{n} sessions",
   "overview.waiting.one": "A device wants to pair",
   "overview.waiting.other": "{n} devices want to pair",
-  "overview.waiting_lead": "Let it in only if it is yours.",
+  "overview.waiting_lead": "Let in only what is yours.",
   "overview.let_in": "See who",
   "overview.now": "Now playing",
   "overview.library": "Library",
@@ -174,6 +174,8 @@ const enShell = {
   "device.seen": "seen {when}",
   "device.never": "never connected",
   "device.added": "{protocol}, paired {day}",
+  "device.all_or_nothing":
+    "Moonlight knows all or nothing: this device may do everything to play until it is revoked or its time is over.",
   "device.fingerprint": "Fingerprint of its certificate",
   "device.revoke": "Revoke",
   "device.revoke_title": "Revoke {name}?",

@@ -33,6 +33,16 @@ export function accessLine(words: readonly string[]): string {
   return words.map(accessName).join(", ");
 }
 
+/** What is allowed after a box was ticked or cleared. Without `view` there is no session, so
+ *  whoever may do anything may see, and who may not see may do nothing. */
+export function picked(value: readonly string[], word: Access, on: boolean): string[] {
+  if (!on && word === "view") return [];
+  return ACCESS.filter((one) => {
+    if (one === word) return on;
+    return value.includes(one) || (on && one === "view");
+  });
+}
+
 export function AccessPicker({
   value,
   onChange,
@@ -50,11 +60,7 @@ export function AccessPicker({
             label={accessName(word)}
             help={t(`access.${word}_help`)}
             checked={value.includes(word)}
-            onCheck={(on) =>
-              onChange(
-                ACCESS.filter((one) => (one === word ? on : value.includes(one))) as string[],
-              )
-            }
+            onCheck={(on) => onChange(picked(value, word, on))}
           />
         ))}
       </div>

@@ -85,9 +85,12 @@ function EditDialog({ device, onClose }: { device: Device; onClose: () => void }
   const [name, setName] = useState(device.name);
   const [access, setAccess] = useState(device.access);
   const [expires, setExpires] = useState(device.expires ?? null);
+  // GameStream knows all or nothing.
+  const fixed = device.protocol === "gamestream";
   const save = useAction(
     async () => {
-      await devices.change(device.id, { name: name.trim(), access, expires });
+      const change = { name: name.trim(), expires };
+      await devices.change(device.id, fixed ? change : { ...change, access });
       await refresh();
       onClose();
     },
@@ -115,7 +118,11 @@ function EditDialog({ device, onClose }: { device: Device; onClose: () => void }
           onText={setName}
           data-first
         />
-        <AccessPicker value={access} onChange={setAccess} />
+        {fixed ? (
+          <p className="text-sm text-dim">{t("device.all_or_nothing")}</p>
+        ) : (
+          <AccessPicker value={access} onChange={setAccess} />
+        )}
         <ExpiryPicker value={expires} onChange={setExpires} />
         <details className="text-sm text-dim">
           <summary className="w-fit rounded-control">{t("device.fingerprint")}</summary>

@@ -4,13 +4,13 @@ import * as Tabs from "@radix-ui/react-tabs";
 import { useQuery } from "@tanstack/react-query";
 import { diagnostics as api } from "../../api/api";
 import { client, queries } from "../../api/queries";
-import type { Diagnostics, Probe } from "../../api/types";
+import type { Area as AreaName, Diagnostics, Probe } from "../../api/types";
 import { useAction } from "../../parts/action";
 import { Button } from "../../parts/button";
 import { ErrorText, Shown } from "../../parts/errors";
 import { keep } from "../../parts/files";
 import { Empty, PageHead, Panel, Status, tone } from "../../parts/layout";
-import { t, tn, told } from "../../strings";
+import { t, tn } from "../../strings";
 import { ago } from "../../strings/format";
 import { Past } from "./past";
 
@@ -60,7 +60,7 @@ function set(next: Diagnostics): void {
 
 function Probes() {
   const query = useQuery(queries.diagnostics);
-  const run = useAction(async (area?: string) => set(await api.run(area)));
+  const run = useAction(async (area?: AreaName) => set(await api.run(area)));
   return (
     <Shown query={query}>
       {(data) => {
@@ -124,12 +124,12 @@ function Area({
   busy,
   onRun,
 }: {
-  area: string;
+  area: AreaName;
   probes: Probe[];
   busy: boolean;
   onRun: () => void;
 }) {
-  const name = told(`area.${area}`, area.charAt(0).toUpperCase() + area.slice(1));
+  const name = t(`area.${area}`);
   const sorted = [...probes].sort((a, b) => GRAVE.indexOf(a.severity) - GRAVE.indexOf(b.severity));
   return (
     <Panel

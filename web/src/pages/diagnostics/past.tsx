@@ -23,8 +23,8 @@ export function Past() {
           </Empty>
         ) : (
           <ul className="flex flex-col gap-4">
-            {data.sessions.map((session) => (
-              <li key={`${session.started}${session.device}`}>
+            {[...data.sessions].reverse().map((session) => (
+              <li key={`${session.started} ${session.device.id}`}>
                 <Record session={session} />
               </li>
             ))}
@@ -40,9 +40,9 @@ function Record({ session }: { session: PastSession }) {
   const encode = figures?.latency_ms.encode;
   return (
     <Panel
-      title={session.app}
+      title={session.app.title}
       lead={[
-        t("overview.on", { device: session.device }),
+        t("overview.on", { device: session.device.name }),
         moment(session.started),
         span(session.ended - session.started),
         ...(stream ? [streamLine(stream)] : []),

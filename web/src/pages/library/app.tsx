@@ -11,8 +11,9 @@ import { ErrorText } from "../../parts/errors";
 import { SelectField } from "../../parts/field";
 import { base64 } from "../../parts/files";
 import { Facts } from "../../parts/layout";
-import { t } from "../../strings";
+import { t, told } from "../../strings";
 import { Art } from "./card";
+import { may } from "./draft";
 import { EditDialog } from "./edit";
 import { refreshApps } from "./page";
 
@@ -48,7 +49,12 @@ export function AppDialog({ app, onClose }: { app: App; onClose: () => void }) {
     );
   }
   return (
-    <Dialog wide title={app.title} lead={t(`source.${app.source}`)} onClose={onClose}>
+    <Dialog
+      wide
+      title={app.title}
+      lead={told(`source.${app.source}`, app.source)}
+      onClose={onClose}
+    >
       <div className="grid gap-6 sm:grid-cols-[11rem_minmax(0,1fr)]">
         <div className="flex flex-col gap-3">
           <div className="mx-auto w-40 sm:w-full">
@@ -66,16 +72,16 @@ export function AppDialog({ app, onClose }: { app: App; onClose: () => void }) {
                   {app.launch}
                 </code>,
               ],
-              ...(app.prep.length > 0
-                ? ([[t("library.before"), app.prep.map((step) => step.do).join("; ")]] as const)
-                : []),
+              ...(app.prep.length > 0 ? ([[t("library.before"), steps(app)]] as const) : []),
               ...(prefers(app) ? ([[t("library.prefers"), prefers(app)]] as const) : []),
             ]}
           />
           <div className="flex flex-wrap gap-2">
-            <Button icon="edit" onClick={() => setOpen("edit")}>
-              {t("action.change")}
-            </Button>
+            {may(app).around && (
+              <Button icon="edit" onClick={() => setOpen("edit")}>
+                {t("action.change")}
+              </Button>
+            )}
             <Button
               icon={app.hidden ? "show" : "hide"}
               busy={hide.busy}
@@ -89,11 +95,17 @@ export function AppDialog({ app, onClose }: { app: App; onClose: () => void }) {
               </Button>
             )}
           </div>
+          {!may(app).around && <p className="text-sm text-dim">{t("library.in_file")}</p>}
           <ErrorText error={hide.error} />
         </div>
       </div>
     </Dialog>
   );
+}
+
+/** What is run before it; a step that only undoes says so. */
+function steps(app: App): string {
+  return app.prep.map((step) => step.do || step.undo || "").join("; ");
 }
 
 function prefers(app: App): string {

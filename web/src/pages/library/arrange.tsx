@@ -6,7 +6,7 @@ import type { App } from "../../api/types";
 import { useAction } from "../../parts/action";
 import { announce } from "../../parts/announce";
 import { IconButton } from "../../parts/button";
-import { t } from "../../strings";
+import { t, told } from "../../strings";
 import { refreshApps } from "./page";
 import { moved } from "./search";
 
@@ -106,7 +106,9 @@ function Row({
         {index + 1}
       </span>
       <span className="min-w-0 flex-1 truncate font-medium">{app.title}</span>
-      <span className="hidden text-sm text-dim sm:block">{t(`source.${app.source}`)}</span>
+      <span className="hidden text-sm text-dim sm:block">
+        {told(`source.${app.source}`, app.source)}
+      </span>
       <IconButton
         icon="left"
         className="rotate-90"

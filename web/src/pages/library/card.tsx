@@ -4,7 +4,7 @@ import { BASE } from "../../api/client";
 import type { App } from "../../api/types";
 import { Badge, Status } from "../../parts/layout";
 import { Cover } from "../../parts/signal";
-import { t } from "../../strings";
+import { t, told } from "../../strings";
 
 /** Art of 2:3, as the launchers have it. `version` changes the address after an upload. */
 export function Art({ app, version = 0 }: { app: App; version?: number }) {
@@ -43,7 +43,7 @@ export function Card({ app, onOpen }: { app: App; onOpen: () => void }) {
             {t("library.running")}
           </Status>
         ) : (
-          t(`source.${app.source}`)
+          told(`source.${app.source}`, app.source)
         )}
         {app.hidden && <Badge>{t("library.is_hidden")}</Badge>}
       </span>

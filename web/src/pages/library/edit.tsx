@@ -1,47 +1,51 @@
 // The form that adds an application or changes one. What the host found by itself keeps its
-// command; everything else may be changed.
+// command, what is part of the host its title too.
 import { type FormEvent, useState } from "react";
 import { apps as api } from "../../api/api";
 import { ApiError } from "../../api/client";
-import type { App, AppChange } from "../../api/types";
+import type { App } from "../../api/types";
 import { useAction } from "../../parts/action";
 import { Button, IconButton } from "../../parts/button";
 import { Dialog, DialogEnd } from "../../parts/dialog";
 import { ErrorText, explain } from "../../parts/errors";
 import { Field, SelectField, TextField } from "../../parts/field";
 import { t } from "../../strings";
-import { change, type Draft, draft } from "./draft";
+import { added, changed, type Draft, draft, may } from "./draft";
 import { refreshApps } from "./page";
 
 /** Fields that are folded away at first. */
-const INSIDE = new Set(["env", "width", "height", "fps", "audio_channels"]);
+const INSIDE = ["dir", "env", "width", "height", "fps", "audio_channels"] as const;
+/** Fields that say themselves what is wrong with them. */
+const SAYING: readonly string[] = ["title", "command", ...INSIDE];
 const CODECS = ["", "h264", "hevc", "av1"];
+const CHANNELS = ["", "2", "6", "8"];
 
 export function EditDialog({ app, onClose }: { app?: App; onClose: () => void }) {
   const [form, setForm] = useState(() => draft(app));
   const [tried, setTried] = useState(false);
   const set = (part: Partial<Draft>) => setForm((old) => ({ ...old, ...part }));
+  const result = app ? changed(form, app) : added(form);
+  const problems = "problems" in result ? result.problems : {};
   const save = useAction(
-    async (body: AppChange) => {
-      await (app ? api.change(app.id, body) : api.add(body));
+    async (send: () => Promise<App>) => {
+      await send();
       await refreshApps();
       onClose();
     },
     { done: t("action.saved") },
   );
-  const result = change(form, app);
-  const problems = "problems" in result ? result.problems : {};
   const submit = (event: FormEvent) => {
     event.preventDefault();
     setTried(true);
-    if ("body" in result) void save.run(result.body);
+    const send = sender(form, app);
+    if (send) void save.run(send);
   };
+  const refused = save.error instanceof ApiError ? save.error.field?.replace("prefer.", "") : "";
   const at = (field: keyof Draft) => {
-    const refused = save.error instanceof ApiError && save.error.field === field;
-    if (refused) return explain(save.error);
+    if (refused === field) return explain(save.error);
     return tried ? problems[field] : undefined;
   };
-  const command = app === undefined || app.editable;
+  const able = may(app);
   return (
     <Dialog
       wide
@@ -50,19 +54,21 @@ export function EditDialog({ app, onClose }: { app?: App; onClose: () => void })
       onClose={onClose}
     >
       <form onSubmit={submit} noValidate className="flex flex-col gap-5">
-        <TextField
-          label={t("edit.name")}
-          value={form.title}
-          maxLength={100}
-          error={at("title")}
-          onText={(title) => set({ title })}
-          data-first
-        />
-        {command && (
+        {able.itself && (
+          <TextField
+            label={t("edit.name")}
+            value={form.title}
+            maxLength={100}
+            error={at("title")}
+            onText={(title) => set({ title })}
+            data-first
+          />
+        )}
+        {able.command && (
           <TextField
             label={t("edit.command")}
-            help={app ? t("edit.command_kept") : t("edit.command_help")}
-            placeholder={app?.launch ?? "retroarch --fullscreen"}
+            help={t("edit.command_help")}
+            placeholder="retroarch --fullscreen"
             className="font-mono"
             value={form.command}
             error={at("command")}
@@ -71,13 +77,11 @@ export function EditDialog({ app, onClose }: { app?: App; onClose: () => void })
         )}
         <details
           className="rounded-control border border-line p-4"
-          open={
-            app !== undefined || Object.keys(problems).some((field) => tried && INSIDE.has(field))
-          }
+          open={app !== undefined || INSIDE.some((field) => at(field) !== undefined)}
         >
           <summary className="rounded-control font-medium">{t("edit.more")}</summary>
           <div className="mt-4 flex flex-col gap-5">
-            {command && (
+            {able.command && (
               <TextField
                 label={t("edit.dir")}
                 placeholder="/home/play/games"
@@ -87,24 +91,26 @@ export function EditDialog({ app, onClose }: { app?: App; onClose: () => void })
                 onText={(dir) => set({ dir })}
               />
             )}
-            <Field label={t("edit.env")} help={t("edit.env_help")} error={at("env")}>
-              {(ids) => (
-                <textarea
-                  {...ids}
-                  rows={3}
-                  spellCheck={false}
-                  placeholder={"MANGOHUD=1"}
-                  className="control font-mono"
-                  value={form.env}
-                  onChange={(event) => set({ env: event.target.value })}
-                />
-              )}
-            </Field>
+            {able.itself && (
+              <Field label={t("edit.env")} help={t("edit.env_help")} error={at("env")}>
+                {(ids) => (
+                  <textarea
+                    {...ids}
+                    rows={3}
+                    spellCheck={false}
+                    placeholder={"MANGOHUD=1"}
+                    className="control font-mono"
+                    value={form.env}
+                    onChange={(event) => set({ env: event.target.value })}
+                  />
+                )}
+              </Field>
+            )}
             <PrepFields form={form} set={set} />
             <PreferFields form={form} set={set} at={at} />
           </div>
         </details>
-        <ErrorText error={save.error} />
+        {!SAYING.includes(refused ?? "") && <ErrorText error={save.error} />}
         <DialogEnd onClose={onClose}>
           <Button type="submit" look="primary" busy={save.busy}>
             {app ? t("action.save") : t("action.add")}
@@ -113,6 +119,16 @@ export function EditDialog({ app, onClose }: { app?: App; onClose: () => void })
       </form>
     </Dialog>
   );
+}
+
+/** Asks the host for what the form says; nothing while something in it is wrong. */
+function sender(form: Draft, app?: App): (() => Promise<App>) | undefined {
+  if (app === undefined) {
+    const result = added(form);
+    return "body" in result ? () => api.add(result.body) : undefined;
+  }
+  const result = changed(form, app);
+  return "body" in result ? () => api.change(app.id, result.body) : undefined;
 }
 
 function PrepFields({ form, set }: { form: Draft; set: (part: Partial<Draft>) => void }) {
@@ -167,7 +183,7 @@ function PreferFields({
   set: (part: Partial<Draft>) => void;
   at: (field: keyof Draft) => string | undefined;
 }) {
-  const number = (field: "width" | "height" | "fps" | "audio_channels", label: string) => (
+  const number = (field: "width" | "height" | "fps", label: string) => (
     <TextField
       label={label}
       inputMode="numeric"
@@ -194,7 +210,13 @@ function PreferFields({
         {number("width", t("edit.width"))}
         {number("height", t("edit.height"))}
         {number("fps", t("figure.fps"))}
-        {number("audio_channels", t("edit.channels"))}
+        <SelectField
+          label={t("edit.channels")}
+          value={form.audio_channels}
+          error={at("audio_channels")}
+          options={CHANNELS.map((n) => ({ value: n, title: n === "" ? t("edit.as_device") : n }))}
+          onPick={(audio_channels) => set({ audio_channels })}
+        />
       </div>
     </fieldset>
   );

@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useState } from "react";
 import { login } from "../../api/api";
-import { client, queries } from "../../api/queries";
+import { client, entered, queries } from "../../api/queries";
 import { useAction } from "../../parts/action";
 import { Button, LinkButton } from "../../parts/button";
 import { ErrorText } from "../../parts/errors";
@@ -46,7 +46,7 @@ function ClaimForm({ hint }: { hint: string }) {
   const claim = useAction(async () => {
     const me = await login.claim(secret.trim(), password);
     dropSecret();
-    client.setQueryData(queries.me.queryKey, me);
+    entered(me);
     await navigate({ to: "/" });
     void client.invalidateQueries({ queryKey: queries.public.queryKey });
   });

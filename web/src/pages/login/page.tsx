@@ -3,7 +3,7 @@ import { useQuery } from "@tanstack/react-query";
 import { useNavigate, useRouter, useSearch } from "@tanstack/react-router";
 import { type FormEvent, useEffect, useState } from "react";
 import { login } from "../../api/api";
-import { client, isLoggedOut, queries } from "../../api/queries";
+import { entered, isLoggedOut, queries } from "../../api/queries";
 import { useAction } from "../../parts/action";
 import { Button } from "../../parts/button";
 import { explain } from "../../parts/errors";
@@ -24,7 +24,7 @@ export function LoginPage() {
   const router = useRouter();
   const navigate = useNavigate();
   const enter = useAction(async () => {
-    client.setQueryData(queries.me.queryKey, await login.login(password));
+    entered(await login.login(password));
     if (back) router.history.push(back);
     else await navigate({ to: "/" });
   });

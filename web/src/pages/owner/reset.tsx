@@ -3,7 +3,7 @@
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { type FormEvent, useState } from "react";
-import { backup } from "../../api/api";
+import { backup, host as hostApi } from "../../api/api";
 import { client, queries } from "../../api/queries";
 import { useAction } from "../../parts/action";
 import { Button } from "../../parts/button";
@@ -25,6 +25,19 @@ export function ResetPanel() {
   );
 }
 
+/** Waits until the host has started anew and is nobody's: before that, its page would say that
+ *  it has an owner. After a minute it is left to the reader. */
+async function nobodys(): Promise<void> {
+  for (let tries = 0; tries < 120; tries++) {
+    const claimed = await hostApi.public().then(
+      (host) => host.claimed,
+      () => true,
+    );
+    if (!claimed) return;
+    await new Promise((done) => setTimeout(done, 500));
+  }
+}
+
 function ResetDialog({ onClose }: { onClose: () => void }) {
   const host = useQuery(queries.host);
   const navigate = useNavigate();
@@ -32,6 +45,7 @@ function ResetDialog({ onClose }: { onClose: () => void }) {
   const wanted = host.data?.name ?? "";
   const reset = useAction(async () => {
     await backup.reset(name.trim());
+    await nobodys();
     client.clear();
     await navigate({ to: "/claim" });
   });

@@ -11,11 +11,12 @@ import { Confirm, Dialog, DialogEnd } from "../../parts/dialog";
 import { ErrorText, Shown } from "../../parts/errors";
 import { SelectField, TextField } from "../../parts/field";
 import { Badge, Empty, Panel } from "../../parts/layout";
-import { t } from "../../strings";
+import { t, told } from "../../strings";
 import { ago } from "../../strings/format";
 import { ExpiryPicker } from "../devices/access";
 
-const SCOPES: readonly Scope[] = ["view", "play", "manage", "owner", "metrics"];
+const SCOPES = ["view", "play", "manage", "owner", "metrics"] as const satisfies readonly Scope[];
+type Given = (typeof SCOPES)[number];
 
 function refresh(): Promise<void> {
   return client.invalidateQueries({ queryKey: queries.tokens.queryKey });
@@ -60,7 +61,7 @@ function Row({ token }: { token: Token }) {
       <div className="min-w-0">
         <p className="flex flex-wrap items-center gap-2">
           <span className="font-medium">{token.name}</span>
-          <Badge>{t(`scope.${token.scope}`)}</Badge>
+          <Badge>{told(`scope.${token.scope}`, token.scope)}</Badge>
         </p>
         <p className="mt-0.5 text-sm text-dim">
           {token.last_used ? t("tokens.used", { when: ago(token.last_used) }) : t("tokens.unused")}
@@ -90,7 +91,7 @@ function Row({ token }: { token: Token }) {
 
 function CreateDialog({ onClose }: { onClose: () => void }) {
   const [name, setName] = useState("");
-  const [scope, setScope] = useState<Scope>("view");
+  const [scope, setScope] = useState<Given>("view");
   const [expires, setExpires] = useState<number | null>(null);
   const [secret, setSecret] = useState<string>();
   const create = useAction(async () => {
@@ -124,7 +125,7 @@ function CreateDialog({ onClose }: { onClose: () => void }) {
           help={t(`scope.${scope}_help`)}
           value={scope}
           options={SCOPES.map((one) => ({ value: one, title: t(`scope.${one}`) }))}
-          onPick={(next) => setScope(next as Scope)}
+          onPick={(next) => setScope(next as Given)}
         />
         <ExpiryPicker value={expires} onChange={setExpires} />
         <ErrorText error={create.error} />
