@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod host;
+pub mod listeners;
 pub mod measure;
 pub mod namespace;
 pub mod relay;
