@@ -6,6 +6,7 @@ import { ApiError } from "../api/client";
 import { t, told } from "../strings";
 import { Button } from "./button";
 import { Loading, Notice } from "./layout";
+import { Marked } from "./marked";
 
 /** The text of an error: of the catalogue where it knows the code, else the host's own. */
 export function explain(error: unknown): string {
@@ -32,7 +33,7 @@ export function ErrorText({ error, id }: { error: unknown; id?: string }) {
   if (!error) return null;
   return (
     <p id={id} role="alert" className="mt-2 text-sm font-medium text-error">
-      {explain(error)}
+      <Marked text={explain(error)} />
     </p>
   );
 }
@@ -57,7 +58,7 @@ export function Shown<T>({
           </Button>
         }
       >
-        {explain(query.error)}
+        <Marked text={explain(query.error)} />
       </Notice>
     );
   }

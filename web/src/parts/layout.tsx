@@ -125,7 +125,9 @@ export function Status({
   children: ReactNode;
 }) {
   return (
-    <span className={`inline-flex items-center gap-2 text-sm font-medium ${TEXT[t]}`}>
+    <span
+      className={`inline-flex max-w-full items-start gap-2 text-sm font-medium ${TEXT[t]} [&>.dot]:mt-[0.36em]`}
+    >
       <Dot tone={t} live={live} />
       {children}
     </span>

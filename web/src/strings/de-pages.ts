@@ -39,7 +39,7 @@ export const dePages = {
   "word.on": "An",
   "word.off": "Aus",
 
-  "figure.fps": "Bilder je Sekunde",
+  "figure.fps": "Bilder/s",
   "figure.bitrate": "Bitrate",
   "figure.loss": "Verlust",
   "figure.parity": "Parität",

@@ -39,7 +39,7 @@ export const enPages = {
   "word.on": "On",
   "word.off": "Off",
 
-  "figure.fps": "Frames a second",
+  "figure.fps": "Frames/s",
   "figure.bitrate": "Bitrate",
   "figure.loss": "Loss",
   "figure.parity": "Parity",

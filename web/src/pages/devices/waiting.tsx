@@ -44,15 +44,19 @@ function AttemptForm({ attempt }: { attempt: Attempt }) {
   const [pin, setPin] = useState("");
   const [name, setName] = useState("");
   const field = useRef<HTMLDivElement>(null);
-  const enter = useAction(async () => {
-    try {
-      const device = await pairing.pin(attempt.id, pin, name.trim() || undefined);
-      note(t("waiting.paired", { name: device.name }));
-    } finally {
-      setPin("");
-      void refresh();
-    }
-  });
+  // A wrong PIN ends the attempt, and with it this form: what is said has to outlast it.
+  const enter = useAction(
+    async () => {
+      try {
+        const device = await pairing.pin(attempt.id, pin, name.trim() || undefined);
+        note(t("waiting.paired", { name: device.name }));
+      } finally {
+        setPin("");
+        void refresh();
+      }
+    },
+    { aloud: true },
+  );
   const refuse = useAction(async () => {
     await pairing.refuseAttempt(attempt.id);
     await refresh();
@@ -108,7 +112,7 @@ function AttemptForm({ attempt }: { attempt: Attempt }) {
           </Button>
         </div>
       </form>
-      <ErrorText error={enter.error ?? refuse.error} />
+      <ErrorText error={refuse.error} />
     </li>
   );
 }

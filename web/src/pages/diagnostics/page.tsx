@@ -10,6 +10,7 @@ import { Button } from "../../parts/button";
 import { ErrorText, Shown } from "../../parts/errors";
 import { keep } from "../../parts/files";
 import { Empty, PageHead, Panel, Status, tone } from "../../parts/layout";
+import { Marked } from "../../parts/marked";
 import { t, tn } from "../../strings";
 import { ago } from "../../strings/format";
 import { Past } from "./past";
@@ -167,8 +168,14 @@ function ProbeRow({ probe }: { probe: Probe }) {
         <h3 className={bad ? "font-semibold" : ""}>{probe.title}</h3>
         <Status tone={tone(probe.severity)}>{t(`severity.${probe.severity}`)}</Status>
       </div>
-      <p className="mt-0.5 text-sm break-words text-dim">{probe.evidence}</p>
-      {probe.fix && bad && <p className="mt-1.5 text-sm break-words">{probe.fix}</p>}
+      <p className="mt-0.5 text-sm break-words text-dim">
+        <Marked text={probe.evidence} />
+      </p>
+      {probe.fix && bad && (
+        <p className="mt-1.5 text-sm break-words">
+          <Marked text={probe.fix} />
+        </p>
+      )}
       {probe.fix_action && bad && (
         <Button className="mt-2" busy={fix.busy} onClick={() => void fix.run()}>
           {t("diagnostics.fix")}

@@ -5,6 +5,7 @@ import type { Choice, EncoderChoice } from "../../api/types";
 import { LinkButton } from "../../parts/button";
 import { Shown } from "../../parts/errors";
 import { Badge, Empty, PageHead, Panel, Status, type Tone } from "../../parts/layout";
+import { Marked } from "../../parts/marked";
 import { t } from "../../strings";
 import { millis } from "../../strings/format";
 
@@ -59,7 +60,9 @@ function Choices({ choices }: { choices: readonly (Choice | EncoderChoice)[] }) 
             <Status tone={TONES[choice.state]}>{t(`displays.${choice.state}`)}</Status>
           </div>
           {"codec" in choice && <Traits encoder={choice} />}
-          <p className="mt-1 text-sm text-dim">{choice.reason}</p>
+          <p className="mt-1 text-sm text-dim">
+            <Marked text={choice.reason} />
+          </p>
         </li>
       ))}
     </ul>

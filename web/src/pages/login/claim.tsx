@@ -9,6 +9,7 @@ import { Button, LinkButton } from "../../parts/button";
 import { ErrorText } from "../../parts/errors";
 import { TextField } from "../../parts/field";
 import { Notice } from "../../parts/layout";
+import { Marked } from "../../parts/marked";
 import { claimSecret, dropSecret } from "../../shell/secret";
 import { t } from "../../strings";
 import { Gate, LEAST } from "./gate";
@@ -65,7 +66,7 @@ function ClaimForm({ hint }: { hint: string }) {
       ) : (
         <TextField
           label={t("claim.secret")}
-          help={hint || t("claim.secret_help")}
+          help={<Marked text={hint || t("claim.secret_help")} />}
           name="secret"
           className="font-mono"
           required

@@ -7,6 +7,7 @@ import type { Figures, Finding, Host, Session } from "../../api/types";
 import { LinkButton } from "../../parts/button";
 import { Shown } from "../../parts/errors";
 import { Facts, Figure, Notice, PageHead, Panel, Status, tone } from "../../parts/layout";
+import { Marked } from "../../parts/marked";
 import { Waves } from "../../parts/signal";
 import { t, tn } from "../../strings";
 import { count, millis, percent, rate, span } from "../../strings/format";
@@ -168,9 +169,15 @@ function HealthPanel({ findings, state }: { findings: Finding[]; state: Host["he
           {bad.map((one) => (
             <li key={one.id}>
               <Status tone={tone(one.severity)}>
-                <span className="text-ink">{one.title}</span>
+                <span className="min-w-0 break-words text-ink">
+                  <Marked text={one.title} />
+                </span>
               </Status>
-              {one.fix && <p className="mt-1 pl-4.5 text-sm text-dim">{one.fix}</p>}
+              {one.fix && (
+                <p className="mt-1 pl-4.5 text-sm break-words text-dim">
+                  <Marked text={one.fix} />
+                </p>
+              )}
             </li>
           ))}
         </ul>

@@ -115,12 +115,15 @@ function Card({
   children: React.ReactNode;
 }) {
   return (
-    <section className={`min-w-0 rounded-panel border border-line bg-panel p-5 ${className}`}>
+    <section
+      className={`flex min-w-0 flex-col rounded-panel border border-line bg-panel p-5 ${className}`}
+    >
       <div className="mb-3 flex flex-wrap items-baseline justify-between gap-x-4 gap-y-1">
         <h2 className="font-semibold">{title}</h2>
         <div className="text-sm text-dim">{value}</div>
       </div>
-      {children}
+      {/* Plots beside each other end at one line, whatever stands above them. */}
+      <div className="mt-auto">{children}</div>
     </section>
   );
 }

@@ -10,6 +10,7 @@ import type { Figures, Session, Stream } from "../../api/types";
 import { LinkButton } from "../../parts/button";
 import { Shown } from "../../parts/errors";
 import { Empty, Facts, Figure, Notice, PageHead, Panel, Status } from "../../parts/layout";
+import { Marked } from "../../parts/marked";
 import { t, told } from "../../strings";
 import { count, millis, percent, rate, size, span } from "../../strings/format";
 import { Controls } from "./controls";
@@ -125,7 +126,9 @@ function Choices({ stream, figures }: { stream: Stream; figures: Figures | undef
                 </dt>
                 <dd>
                   <p className="font-medium">{why.choice}</p>
-                  <p className="text-sm text-dim">{why.reason}</p>
+                  <p className="text-sm text-dim">
+                    <Marked text={why.reason} />
+                  </p>
                 </dd>
               </div>
             ))}

@@ -4,6 +4,7 @@ import { useId } from "react";
 import type { Setting } from "../../api/types";
 import { Button } from "../../parts/button";
 import { Badge } from "../../parts/layout";
+import { Marked } from "../../parts/marked";
 import { t } from "../../strings";
 import { effective, type Text, toText } from "./form";
 
@@ -49,7 +50,7 @@ export function SettingRow({
           {setting.pending !== undefined && <Badge tone="warning">{t("setting.pending")}</Badge>}
         </p>
         <p id={`${id}h`} className="mt-1 text-sm text-dim">
-          {setting.help}
+          <Marked text={setting.help} />
         </p>
       </div>
       <div className="min-w-0">
