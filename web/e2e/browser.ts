@@ -65,7 +65,8 @@ export class Window {
       reducedMotion: "reduce",
       ...options,
     });
-    context.setDefaultTimeout(10_000);
+    // Generous: what is waited for is on the page, however slow the machine is.
+    context.setDefaultTimeout(30_000);
     return new Window(context, await context.newPage(), origin);
   }
 

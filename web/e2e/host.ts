@@ -117,7 +117,7 @@ export class Host {
           }
           return await answers(port);
         },
-        30,
+        60,
       );
     }
   }

@@ -60,6 +60,6 @@ export async function playing(stage: Stage, window: Window, player: Program): Pr
       const session = sessions.find((one: { state: string }) => one.state === "playing");
       return session?.id as string | undefined;
     },
-    25,
+    60,
   );
 }

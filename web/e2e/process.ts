@@ -47,12 +47,12 @@ export class Program {
   }
 
   /** Its end, whichever. */
-  ended(seconds = 20): Promise<Ended> {
+  ended(seconds = 30): Promise<Ended> {
     return within(`the end of ${this.name}`, seconds, this.end);
   }
 
   /** Its output; an error when it did not end well. */
-  async output(seconds = 20): Promise<string> {
+  async output(seconds = 30): Promise<string> {
     const ended = await this.ended(seconds);
     if (ended.code !== 0) {
       const said = (ended.stderr || ended.stdout).trim().replaceAll("\n", " | ");

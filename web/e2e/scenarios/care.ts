@@ -39,7 +39,7 @@ async function setting(stage: Stage, window: Window, key: string): Promise<Setti
 
 /** After a restart the owner logs in again; the console leads there by itself. */
 async function logInAgain(page: Page): Promise<void> {
-  await page.waitForURL("**/login**", { timeout: 30_000 });
+  await page.waitForURL("**/login**", { timeout: 60_000 });
   await page.getByLabel(t("login.password"), { exact: true }).fill(PASSWORD);
   await button(page, "login.enter").click();
   await button(page, "login.enter").waitFor({ state: "detached" });
@@ -147,7 +147,8 @@ async function diagnostics(stage: Stage): Promise<string> {
       const { probes, ran } = (await stage.api(window, "GET", "/diagnostics")).body;
       return ran && probes.length > 0;
     },
-    60,
+    // Some probes try what they look at, one after another.
+    240,
   );
   const { probes } = (await stage.api(window, "GET", "/diagnostics")).body;
   for (const probe of probes) {
@@ -216,7 +217,7 @@ async function restore(page: Page, file: string, passphrase: string): Promise<vo
 async function restarted(page: Page): Promise<void> {
   const due = button(page, "restart.now");
   const login = button(page, "login.enter");
-  await due.or(login).first().waitFor({ timeout: 30_000 });
+  await due.or(login).first().waitFor({ timeout: 60_000 });
   if (await due.isVisible()) await due.click();
 }
 
@@ -233,10 +234,9 @@ async function reset(stage: Stage): Promise<undefined> {
   await name.fill(host.name);
   await stage.screenshot(page, "asked");
   await button(dialog(page), "reset.action").click();
-  await page.waitForURL("**/claim");
-  await host.listening();
-  const { secret } = await until("there is a new secret", async () => fresh(stage, host), 30);
-  await until("the page is there again", () => page.reload().catch(() => undefined), 30);
+  // It leads there by itself, once the host has started anew.
+  await page.waitForURL("**/claim", { timeout: 60_000 });
+  const { secret } = await until("there is a new secret", async () => fresh(stage, host), 60);
   await page.getByLabel(t("claim.secret"), { exact: true }).fill(secret);
   await page.getByLabel(t("claim.password"), { exact: true }).fill(PASSWORD);
   await page.getByLabel(t("password.again"), { exact: true }).fill(PASSWORD);

@@ -51,9 +51,11 @@ async function launch(stage: Stage): Promise<undefined> {
   await until("nothing runs", async () => {
     return (await stage.api(window, "GET", "/sessions")).body.sessions.length === 0;
   });
-  await button(dialog(page), "action.remove").click();
-  const asked = dialog(page).filter({ hasText: t("library.remove_lead") });
-  await button(asked, "action.remove").click();
+  // Not its art: the application.
+  const remove = dialog(page).getByRole("button", { name: t("action.remove"), exact: true });
+  await remove.click();
+  await dialog(page).getByText(t("library.remove_lead")).waitFor();
+  await remove.click();
   await card.waitFor({ state: "detached" });
 }
 

@@ -74,7 +74,7 @@ async function figures(stage: Stage, kind: "gamestream" | "native"): Promise<str
   await page.getByText(t("session.frames"), { exact: true }).waitFor();
   await page.evaluate(watch, t("session.frames"));
   const seen = () => page.evaluate(() => (globalThis as unknown as { seen: Seen }).seen);
-  await until("figures move", async () => (await seen()).painted.length > SAMPLES, 20);
+  await until("figures move", async () => (await seen()).painted.length > SAMPLES, 60);
   const { heard, painted } = await seen();
   const lags = behind(heard, painted);
   ensure(lags.length >= SAMPLES - 2, `only ${lags.length} values were painted`);
@@ -159,7 +159,7 @@ async function overview(stage: Stage): Promise<undefined> {
   await stage.screenshot(page, "plays");
   await player.stop();
   // It left without a word: the host waits for some seconds before it believes that.
-  await card(window).getByText(t("session.away")).waitFor({ timeout: 30_000 });
+  await card(window).getByText(t("session.away")).waitFor({ timeout: 60_000 });
 }
 
 function card({ page }: Window) {
