@@ -21,4 +21,5 @@ pub mod send;
 pub mod serve;
 pub mod session;
 pub mod store;
+pub mod sysext;
 pub mod wiring;

@@ -245,6 +245,25 @@ pub enum Command {
         #[arg(long)]
         flatpak: bool,
     },
+    /// Install punktfunk as a system extension, keep it up to date, go back, remove it
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host sysext install --from https://SERVER/releases   the newest release\n  \
+        punktfunk-host sysext update           the newest release, if nobody plays\n  \
+        punktfunk-host sysext update --look    only say whether there is one\n  \
+        punktfunk-host sysext rollback         the release before\n  \
+        punktfunk-host sysext remove           take everything away but settings and clients\n\n\
+        Run as root. A release that does not work is undone by itself and not taken again.\n\
+        Exit status: 0 done or nothing to do, 1 failed, 2 not understood, 3 not installed,\n\
+        4 refused (not root, or not signed by a trusted key), 5 no such release or source,\n\
+        6 somebody plays or another one is at work, 7 switched off, 8 undone.")]
+    Sysext {
+        /// What to do.
+        #[command(subcommand)]
+        action: SysextAction,
+        /// Print JSON: what came of it on the standard output, progress on the other
+        #[arg(long, global = true)]
+        json: bool,
+    },
     /// List what clients can start
     Apps {
         /// `list` when left out.
@@ -358,6 +377,44 @@ pub enum ConfigAction {
     },
     /// Print the JSON Schema of the files, for editors
     Schema,
+}
+
+/// What to do with the system extension.
+#[derive(Debug, Subcommand)]
+pub enum SysextAction {
+    /// Bring the newest release, try it, and start it at every boot
+    Install(SysextWish),
+    /// Bring a newer release, try it, and go back when it does not work
+    Update(SysextWish),
+    /// Show what is active, what is kept, and what is skipped
+    Status,
+    /// Go back to the release before; it is not updated again by itself
+    Rollback,
+    /// Take the extension and its images away; settings and clients stay
+    Remove,
+    /// Say whether the active release works; run by the one that tries it
+    #[command(hide = true)]
+    Check,
+    /// Lay nothing over /usr until the next boot; run before the system is updated
+    #[command(hide = true)]
+    Unmerge,
+}
+
+/// Which release.
+#[derive(Debug, ClapArgs)]
+pub struct SysextWish {
+    /// Where releases are: https://SERVER/FOLDER or file:///FOLDER [default: as the last time]
+    #[arg(long, value_name = "ADDRESS")]
+    pub from: Option<String>,
+    /// This release, be it older or skipped
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<crate::sysext::Version>,
+    /// Also take a release that did not work or was gone back from
+    #[arg(long)]
+    pub retry: bool,
+    /// Only say what there is
+    #[arg(long)]
+    pub look: bool,
 }
 
 /// What to do with applications.

@@ -11,6 +11,7 @@ mod pair;
 mod print;
 mod sessions;
 mod start;
+mod sysext;
 mod time;
 mod window;
 
@@ -68,6 +69,7 @@ fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
         }
         Command::Claim { reset, json, places } => claim::run(&start::as_owner(&places)?, reset, json),
         Command::Ctl(call) => ctl::run(&start::as_caller(&call.places)?, &call),
+        Command::Sysext { action, json } => sysext::run(&action, json),
         Command::Openapi => {
             print!("{}", crate::api::openapi::text());
             Ok(0)

@@ -4,6 +4,7 @@
 use std::io::{self, BufRead as _, BufReader, Read, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::Path;
+use std::time::Duration;
 
 /// Longest line of the head of an answer, bytes.
 const MAX_LINE: u64 = 64 * 1024;
@@ -12,7 +13,7 @@ const MAX_LINES: usize = 200;
 
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Ask {
+pub(in crate::cli) struct Ask {
     /// `GET`, `POST` and so on.
     pub method: String,
     /// Path and query.
@@ -22,7 +23,7 @@ pub(super) struct Ask {
 }
 
 /// What came back.
-pub(super) struct Answer {
+pub(in crate::cli) struct Answer {
     /// The status code.
     pub status: u16,
     /// As the header says it.
@@ -33,7 +34,14 @@ pub(super) struct Answer {
 
 /// Asks the host at this socket.
 pub(super) fn ask(socket: &Path, call: &Ask) -> io::Result<Answer> {
+    ask_within(socket, call, None)
+}
+
+/// The same, of a host that may be silent for that long.
+pub(in crate::cli) fn ask_within(socket: &Path, call: &Ask, silence: Option<Duration>) -> io::Result<Answer> {
     let mut stream = UnixStream::connect(socket)?;
+    stream.set_read_timeout(silence)?;
+    stream.set_write_timeout(silence)?;
     let mut head =
         format!("{} {} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", call.method, call.target);
     let body = call.body.as_deref().unwrap_or_default();

@@ -2,7 +2,7 @@
 //! a running host. It knows the operations from the description that is compiled in, so
 //! that a new one needs nothing here. Exit statuses are a contract (`docs/ctl.md`).
 
-mod http;
+pub(super) mod http;
 mod operations;
 mod render;
 
