@@ -73,15 +73,19 @@ export function Empty({
   title,
   children,
   actions,
+  inside = false,
 }: {
   title: string;
   children?: ReactNode;
   actions?: ReactNode;
+  /** It stands in a panel, below that panel's heading, and not in the page itself. */
+  inside?: boolean;
 }) {
+  const Heading = inside ? "h3" : "h2";
   return (
     <div className="dots rounded-panel border border-dashed border-line px-5 py-10 text-center">
       <Mark className="mx-auto mb-4 size-10 text-accent" />
-      <h3 className="text-lg font-semibold">{title}</h3>
+      <Heading className="text-lg font-semibold">{title}</Heading>
       {children && <div className="mx-auto mt-2 max-w-lg text-dim">{children}</div>}
       {actions && <div className="mt-5 flex flex-wrap justify-center gap-2">{actions}</div>}
     </div>

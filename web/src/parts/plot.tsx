@@ -81,7 +81,7 @@ function options(
     height: target.clientHeight,
     cursor: { show: false },
     legend: { show: false },
-    padding: [8, 16, 0, 0],
+    padding: [rem * 0.6, rem, 0, 0],
     scales: {
       x: { time: false, range: [-60, 0] },
       y: { range: (_, __, max) => [0, Math.max(least, (max ?? 0) * 1.15)] },

@@ -79,7 +79,7 @@ export function SideNav() {
           className="flex min-h-11 items-center gap-3 rounded-control px-3 text-dim hover:bg-raised hover:text-ink aria-[current=page]:bg-soft aria-[current=page]:font-semibold aria-[current=page]:text-ink"
         >
           <Icon name={entry.icon} />
-          <span className="flex-1">{t(entry.title)}</span>
+          <span className="flex-1 whitespace-nowrap">{t(entry.title)}</span>
           <Count n={n} label={counted(entry.to, n)} />
         </Link>
       </li>

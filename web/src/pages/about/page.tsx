@@ -29,16 +29,14 @@ export function AboutPage() {
 }
 
 function Identity({ host }: { host: Host }) {
-  const print = (text: string) => (
-    <code className="font-mono text-sm break-all">{groups(text)}</code>
-  );
+  const print = (text: string) => <code className="font-mono text-sm break-words">{text}</code>;
   return (
     <Panel id="identity" title={host.name} lead={t("about.identity")}>
       <Facts
         rows={[
           [t("overview.version"), host.version],
           [t("about.id"), print(host.id)],
-          [t("about.certificate"), print(host.certificate_sha256)],
+          [t("about.certificate"), print(groups(host.certificate_sha256))],
           [
             t("about.can"),
             <span key="c" className="flex flex-wrap gap-1.5">

@@ -126,7 +126,7 @@ function EditDialog({ device, onClose }: { device: Device; onClose: () => void }
         <ExpiryPicker value={expires} onChange={setExpires} />
         <details className="text-sm text-dim">
           <summary className="w-fit rounded-control">{t("device.fingerprint")}</summary>
-          <code className="mt-2 block font-mono break-all">{groups(device.id)}</code>
+          <code className="mt-2 block font-mono break-words">{groups(device.id)}</code>
         </details>
         <ErrorText error={save.error} />
         <DialogEnd onClose={onClose}>

@@ -22,7 +22,9 @@ export function DevicesPage() {
             <Shown query={devices}>
               {(data) =>
                 data.devices.length === 0 ? (
-                  <Empty title={t("devices.none")}>{t("devices.none_lead")}</Empty>
+                  <Empty inside title={t("devices.none")}>
+                    {t("devices.none_lead")}
+                  </Empty>
                 ) : (
                   <ul className="flex flex-col divide-y divide-line">
                     {data.devices.map((device) => (

@@ -171,7 +171,7 @@ function ApproveDialog({ knock, onClose }: { knock: Knock; onClose: () => void }
       lead={
         <>
           {t("waiting.compare")}
-          <code className="mt-2 block font-mono text-base tracking-wider break-all text-ink">
+          <code className="mt-2 block font-mono text-base tracking-wider break-words text-ink">
             {groups(knock.id.slice(0, 16))}
           </code>
         </>

@@ -47,7 +47,11 @@ const ORDER: readonly Choice["state"][] = ["chosen", "available", "unavailable"]
 
 function Choices({ choices }: { choices: readonly (Choice | EncoderChoice)[] }) {
   if (choices.length === 0)
-    return <Empty title={t("displays.none")}>{t("displays.none_lead")}</Empty>;
+    return (
+      <Empty inside title={t("displays.none")}>
+        {t("displays.none_lead")}
+      </Empty>
+    );
   const sorted = [...choices].sort((a, b) => ORDER.indexOf(a.state) - ORDER.indexOf(b.state));
   return (
     <ul className="flex flex-col divide-y divide-line">
@@ -70,11 +74,16 @@ function Choices({ choices }: { choices: readonly (Choice | EncoderChoice)[] }) 
 }
 
 function Traits({ encoder }: { encoder: EncoderChoice }) {
+  // What the title says already is not said again.
+  const title = encoder.title.toLowerCase();
+  const traits = [encoder.codec, t("displays.bits", { n: encoder.bit_depth }), encoder.chroma];
   return (
     <p className="mt-1.5 mb-1.5 flex flex-wrap items-center gap-1.5">
-      <Badge>{encoder.codec}</Badge>
-      <Badge>{t("displays.bits", { n: encoder.bit_depth })}</Badge>
-      <Badge>{encoder.chroma}</Badge>
+      {traits
+        .filter((trait) => !title.includes(trait.toLowerCase()))
+        .map((trait) => (
+          <Badge key={trait}>{trait}</Badge>
+        ))}
       <Badge>{encoder.hardware ? t("displays.hardware") : t("displays.software")}</Badge>
       {typeof encoder.ms_per_frame === "number" && (
         <Badge tone="accent">{t("displays.frame", { ms: millis(encoder.ms_per_frame) })}</Badge>

@@ -73,7 +73,9 @@ export function LogsPage() {
         <Button icon="copy" onClick={() => void copy()}>
           {t("action.copy")}
         </Button>
-        <LinkButton to="/diagnostics">{t("logs.bundle")}</LinkButton>
+        <LinkButton to="/diagnostics" icon="diagnostics">
+          {t("logs.bundle")}
+        </LinkButton>
       </PageHead>
       <div className="mb-4 grid gap-4 sm:grid-cols-3">
         <SelectField

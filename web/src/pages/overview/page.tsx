@@ -47,7 +47,7 @@ function Hero({ host }: { host: Host }) {
   return (
     <section className="relative overflow-hidden rounded-panel border border-line bg-panel">
       <Waves
-        className="absolute inset-y-0 right-0 hidden h-full w-1/2 text-accent opacity-45 sm:block"
+        className="absolute inset-y-0 right-0 hidden h-full w-1/2 text-accent opacity-45 md:block"
         live={host.sessions > 0}
       />
       <div className="relative p-5 sm:p-8">

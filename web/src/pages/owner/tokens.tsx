@@ -39,7 +39,9 @@ export function TokensPanel() {
       <Shown query={tokens}>
         {(data) =>
           data.tokens.length === 0 ? (
-            <Empty title={t("tokens.none")}>{t("tokens.none_lead")}</Empty>
+            <Empty inside title={t("tokens.none")}>
+              {t("tokens.none_lead")}
+            </Empty>
           ) : (
             <ul className="flex flex-col divide-y divide-line">
               {data.tokens.map((token) => (

@@ -5,7 +5,7 @@ import { type Figures, STAGES, type Stage } from "../../api/types";
 import { colour, Plot } from "../../parts/plot";
 import { Series } from "../../parts/series";
 import { t } from "../../strings";
-import { count, millis, percent, rate } from "../../strings/format";
+import { count, millis, percent, rate, short } from "../../strings/format";
 
 /** The last minute of a session. */
 export class History {
@@ -98,9 +98,9 @@ export function Plots({ history, figures }: { history: History; figures: Figures
   );
 }
 
-/** Marks of the axes need no digits after the point. */
+/** Marks of the axes need no digits after the point, unless they lie between whole numbers. */
 const percentMark = (value: number) => `${count(value)} %`;
-const millisMark = (value: number) => `${count(value)} ms`;
+const millisMark = (value: number) => `${Number.isInteger(value) ? count(value) : short(value)} ms`;
 const rateMark = (value: number) => (value === 0 ? "0" : rate(value));
 
 function Card({
