@@ -16,11 +16,11 @@ use punktfunk_core::native::wire::control::Hello;
 use punktfunk_core::time::Time;
 
 use super::config::Config;
+use super::gamestreams::GameStream;
 use super::messages::{Requests, Shot};
 use super::rates::{Budget, Rates};
 use super::slots::Latest;
 use super::stream::StreamSettings;
-use super::supervisor::GameStream;
 use super::{LaunchError, LaunchRequest, NativeLink, OpenControl, SessionId, Voice};
 use crate::send::{
     self, Native, NativeConfig, NativeSound, RtpSound, StreamRoute, Video, VideoConfig, VideoSender, Wish,

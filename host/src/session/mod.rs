@@ -13,7 +13,9 @@ mod config;
 mod encoding;
 mod endings;
 mod figures;
+mod gamestreams;
 mod hands;
+mod heard;
 mod keys;
 mod link;
 mod mender;
@@ -48,12 +50,13 @@ use punktfunk_net::Route;
 
 pub use catalogue::{Art, Catalogue, Occasion, Prefer, Program, Scanned, SeatKey};
 pub use figures::{Figures, Latency, Played, PlayedApp, PlayedBy, Stages};
+pub use gamestreams::GameStream;
 pub use keys::KeyLedger;
 pub use mender::Fault;
 pub use native::{NativeLink, NativeRequest, NativeStarted};
 pub use running::SeatSettings;
 pub use stream::StreamSettings;
-pub use supervisor::{GameStream, Sessions, Settings};
+pub use supervisor::{Sessions, Settings};
 pub use table::Rules;
 
 pub use plan::{ClientId, LaunchError, LaunchRequest, Mode, Pending, SeatInfo, SessionId, StreamInfo, Why};

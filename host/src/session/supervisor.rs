@@ -15,29 +15,25 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use punktfunk_core::gamestream::sdp::StreamConfig;
-use punktfunk_core::input;
 use punktfunk_core::native::wire::control::{Reconfigure, Reconfigured};
 use punktfunk_core::native::wire::datagram::Sound;
 use punktfunk_core::native::wire::{self, Access};
 use punktfunk_net::Route;
 
-use super::config::Config;
-use super::keys::{self, KeyLedger};
-use super::link::{GameStreamLink, Opening};
+use super::gamestreams::GameStream;
+use super::keys::KeyLedger;
 use super::messages::Ended;
 use super::plan::Guest;
 use super::running::{Running, SeatSettings, Surroundings};
-use super::sound;
 use super::stream::{Stream, StreamSettings, Wanted};
-use super::table::{Occupied, PENDING_TIMEOUT, Place, Rules, Table, Waiting};
+use super::table::{Occupied, Place, Rules, Table};
 use super::{
     Art, Catalogue, ClientId, ControlEvent, Figures, LaunchError, LaunchRequest, NativeRequest,
     NativeStarted, Occasion, OpenControl, Pending, Played, Program, Reason, Scanned, SeatInfo, SessionId,
-    Supervisor, Voice, Watcher, endings,
+    Supervisor, Watcher, endings,
 };
 use crate::display::{self, Record};
 use crate::platform::Inhibitor;
-use crate::send::MediaPorts;
 
 /// Everything the owner settles about sessions.
 #[derive(Clone, Debug)]
@@ -52,22 +48,13 @@ pub struct Settings {
     pub stream: StreamSettings,
 }
 
-/// What sessions of GameStream clients need besides.
-#[derive(Clone)]
-pub struct GameStream {
-    /// The ports that their media leave from.
-    pub ports: Arc<MediaPorts>,
-    /// Their control channel.
-    pub voice: Arc<dyn Voice>,
-}
-
 pub(super) struct Shared {
     /// As they were at the start.
     pub settings: Settings,
     /// As they are now.
     rules: Mutex<Rules>,
-    gamestream: Option<GameStream>,
-    ledger: Box<dyn KeyLedger>,
+    pub gamestream: Option<GameStream>,
+    pub ledger: Box<dyn KeyLedger>,
     table: Mutex<Table>,
     /// Held while anything streams.
     awake: Mutex<Option<Inhibitor>>,
@@ -229,18 +216,6 @@ impl Shared {
         Surroundings { id: place.id, resume: place.resume, ended: self.ended.clone() }
     }
 
-    /// What GameStream needs, or why there is none.
-    fn gamestream(&self) -> Result<&GameStream, LaunchError> {
-        let why = "GameStream is not served by this host";
-        self.gamestream.as_ref().ok_or_else(|| LaunchError::Failed(why.into()))
-    }
-
-    pub fn forget(&self, waiting: Vec<Waiting>) {
-        if let Some(gamestream) = &self.gamestream {
-            waiting.iter().for_each(|waiting| gamestream.ports.forget(&waiting.route));
-        }
-    }
-
     /// Keeps the machine awake exactly while something streams.
     pub fn keep_awake(&self) {
         let mut awake = lock(&self.awake);
@@ -340,59 +315,15 @@ impl Shared {
         self.changed();
         Ok(())
     }
-
-    /// Registers a launch that RTSP should follow.
-    fn wait_for_rtsp(&self, place: &Place, request: LaunchRequest) -> Result<Pending, LaunchError> {
-        let random: [u8; 12] = random()?;
-        let mut ping_payload = [0; 16];
-        ping_payload.copy_from_slice(punktfunk_core::bytes::to_hex(&random[..8]).as_bytes());
-        let connect_data = u32::from_be_bytes([random[8], random[9], random[10], random[11]]);
-        let mut table = self.table();
-        let pending = Pending {
-            id: table.next_session(),
-            key: request.key,
-            encrypted: request.encrypted_rtsp,
-            peer: request.peer,
-            ping_payload,
-            connect_data,
-        };
-        let route = self.gamestream()?.ports.route(ping_payload, request.peer);
-        let (since, seat, client) = (Instant::now(), place.id, request.client);
-        // A client has one launch at a time: its newest.
-        let old = table.waiting.extract_if(.., |w| w.request.client == client || w.seat == seat).collect();
-        table.waiting.push(Waiting { pending: pending.clone(), request, route, since, seat });
-        drop(table);
-        self.forget(old);
-        Ok(pending)
-    }
 }
 
 impl Supervisor for Sessions {
     fn launch(&self, request: LaunchRequest) -> Result<Pending, LaunchError> {
-        let shared = &self.shared;
-        let app = shared.program(request.app)?;
-        let place = shared.reserve(request.client, &app)?;
-        let _one = lock(&place.operation);
-        let started = keys::claim(&*shared.ledger, &request.key)
-            .and_then(|()| shared.start_app(&place, &app, &Guest::from(&request)))
-            .and_then(|_| shared.wait_for_rtsp(&place, request));
-        if started.is_err() {
-            shared.end_seat(&place, "it could not be started", Reason::Quit);
-        }
-        started
+        self.shared.launch(request)
     }
 
     fn resume(&self, request: LaunchRequest) -> Result<Pending, LaunchError> {
-        let shared = &self.shared;
-        let client = request.client;
-        let place = shared.visible(client).ok_or(LaunchError::NothingToResume)?;
-        let _one = lock(&place.operation);
-        if !shared.still(&place, client) {
-            return Err(LaunchError::NothingToResume);
-        }
-        keys::claim(&*shared.ledger, &request.key)?;
-        shared.take_over(&place, client)?;
-        shared.wait_for_rtsp(&place, request)
+        self.shared.resume(request)
     }
 
     fn cancel(&self, client: ClientId) -> Result<(), LaunchError> {
@@ -494,47 +425,11 @@ impl Supervisor for Sessions {
     }
 
     fn pending(&self) -> Vec<Pending> {
-        let table = self.shared.table();
-        let fresh = table.waiting.iter().rev().filter(|w| w.since.elapsed() < PENDING_TIMEOUT);
-        fresh.map(|waiting| waiting.pending.clone()).collect()
+        self.shared.pending()
     }
 
     fn announce(&self, id: SessionId, config: StreamConfig) -> Result<(), LaunchError> {
-        let shared = &self.shared;
-        let place = {
-            let mut table = shared.table();
-            let waiting = table.waiting.iter().find(|waiting| waiting.pending.id == id);
-            let seat = waiting.map(|waiting| waiting.seat).ok_or(LaunchError::NothingToResume)?;
-            table.seat(seat).map(|seat| Arc::clone(&seat.place)).ok_or(LaunchError::NothingToResume)?
-        };
-        let _one = lock(&place.operation);
-        let (waiting, running) = {
-            let mut table = shared.table();
-            let running = table.seat(place.id).and_then(|seat| seat.running.clone());
-            let index = table.waiting.iter().position(|w| w.pending.id == id);
-            match (index, running) {
-                (Some(index), Some(running)) => (table.waiting.remove(index), running),
-                _ => return Err(LaunchError::NothingToResume),
-            }
-        };
-        let Waiting { pending, request, route, .. } = waiting;
-        let wanted = Wanted {
-            id,
-            client: request.client,
-            client_name: request.client_name.clone(),
-            app: (place.app, place.title.clone()),
-            config: Config::from(&config),
-            sound: sound::Wanted { remote: running.sound(), play_locally: request.play_locally },
-            microphone: None,
-            link: Opening::GameStream(Box::new(GameStreamLink {
-                gamestream: shared.gamestream()?.clone(),
-                settled: config,
-                connect_data: pending.connect_data,
-                request,
-                route,
-            })),
-        };
-        shared.attach(&place, &running, wanted)
+        self.shared.announce(id, config)
     }
 
     fn play(&self, id: SessionId) -> Result<(), LaunchError> {
@@ -552,24 +447,7 @@ impl Supervisor for Sessions {
     }
 
     fn control(&self, id: SessionId, event: ControlEvent) {
-        let table = self.shared.table();
-        let Some(seat) = table.streaming(id) else { return };
-        let (Some(running), Some(stream)) = (&seat.running, &seat.stream) else { return };
-        match event {
-            ControlEvent::KeyFrameWanted => stream.want_key_frame(),
-            ControlEvent::InvalidateRange { first, last } => stream.lost(first, last),
-            ControlEvent::LongTermAck { frame } => stream.acknowledge(frame),
-            ControlEvent::Input(event) if stream.allows(needed(&event)) => running.input(event),
-            ControlEvent::Pad(event) if stream.allows(Access::PADS) => running.pad(&event),
-            ControlEvent::Input(_) | ControlEvent::Pad(_) => {}
-            ControlEvent::FecStatus(status) => stream.report(status),
-            ControlEvent::RoundTrip(time) => stream.round_trip(time),
-            ControlEvent::Closed { by_client } => {
-                running.release();
-                // Stopping joins threads: not on the thread that hears every client.
-                let _ = self.shared.ended.send(Ended::Client { id, by_client });
-            }
-        }
+        self.shared.control(id, event);
     }
 
     fn start_native(&self, request: NativeRequest) -> Result<NativeStarted, LaunchError> {
@@ -593,30 +471,5 @@ impl Supervisor for Sessions {
 
     fn set_access(&self, id: SessionId, access: Access) {
         self.shared.set_access(id, access);
-    }
-}
-
-/// What a client must be allowed for this.
-fn needed(event: &input::Event) -> Access {
-    match event {
-        input::Event::Key { .. } | input::Event::Text { .. } => Access::KEYBOARD,
-        input::Event::ReleaseAll => Access::NONE,
-        _ => Access::POINTER,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_input_needs_its_own_right() {
-        use input::Event;
-        assert_eq!(needed(&Event::Key { code: 30, down: true }), Access::KEYBOARD);
-        assert_eq!(needed(&Event::Text { character: 'a' }), Access::KEYBOARD);
-        assert_eq!(needed(&Event::PointerMotion { dx: 1.0, dy: 0.0 }), Access::POINTER);
-        assert_eq!(needed(&Event::PointerButton { code: 0x110, down: true }), Access::POINTER);
-        assert_eq!(needed(&Event::Scroll { horizontal: 0, vertical: 120 }), Access::POINTER);
-        assert_eq!(needed(&Event::ReleaseAll), Access::NONE, "whoever goes lets go");
     }
 }
