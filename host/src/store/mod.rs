@@ -9,6 +9,7 @@
 mod access;
 mod clients;
 mod console;
+mod credential;
 mod identity;
 mod native_identity;
 pub mod pending;
