@@ -19,11 +19,14 @@ const RESET: &str = "factory-reset";
 const READY: &str = "restore-ready";
 /// Holds them while they are written and checked.
 const NEW: &str = "restore-new";
+/// Holds them while they are put in their places; what was there is aside already.
+const MOVING: &str = "restore-moving";
 /// What the folders for former files begin with.
 const BEFORE: &str = "before-";
 /// Files that belong to the running machine and not to a backup: the lock, what the
-/// encoders can do, and keys that must not be used again, whatever is restored.
-const OWN: [&str; 3] = ["lock", "encoders.json", "used-keys"];
+/// encoders can do, what is to be undone after launches, and keys that must not be used
+/// again, whatever is restored.
+const OWN: [&str; 4] = ["lock", "encoders.json", "undo.json", "used-keys"];
 
 /// The files a backup is made of, with their names: those of the state directory itself.
 ///
@@ -34,7 +37,7 @@ pub fn files(dir: &Path, most: usize) -> Result<Vec<(String, Vec<u8>)>, StoreErr
     let mut size = 0;
     for path in entries(dir)? {
         let Some(name) = path.file_name().and_then(OsStr::to_str) else { continue };
-        if !path.is_file() || !may_be_restored(name) {
+        if !belongs_to_backup(&path) {
             continue;
         }
         let bytes = std::fs::read(&path).map_err(fail("reading", &path))?;
@@ -101,8 +104,8 @@ pub fn ask_reset(dir: &Path) -> Result<(), StoreError> {
 /// # Errors
 /// The system refused; the next start tries again.
 pub fn carry_out(dir: &Path) -> Result<bool, StoreError> {
-    let (reset, ready) = (dir.join(RESET), dir.join(READY));
-    if !reset.exists() && !ready.is_dir() {
+    let reset = dir.join(RESET);
+    if !reset.exists() && !dir.join(READY).is_dir() && !dir.join(MOVING).is_dir() {
         return Ok(false);
     }
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs();
@@ -110,34 +113,50 @@ pub fn carry_out(dir: &Path) -> Result<bool, StoreError> {
     let before = dir.join(format!("{BEFORE}{kind}-{now}"));
     platform::make_private_dir(&before).map_err(super::failed(&before))?;
     if reset.exists() {
-        for path in entries(dir)? {
-            if belongs_to_state(&path) {
-                let to = before.join(path.file_name().unwrap_or_default());
-                std::fs::rename(&path, &to).map_err(fail("moving", &path))?;
-            }
-        }
-        remove(&ready)?;
+        move_all(dir, &before, belongs_to_state)?;
+        remove(&dir.join(READY))?;
+        remove(&dir.join(MOVING))?;
         // Last: until here the next start does it again.
         std::fs::remove_file(&reset).map_err(fail("removing", &reset))?;
     } else {
-        for from in entries(&ready)? {
-            let Some(name) = from.file_name() else { continue };
-            let to = dir.join(name);
-            if to.is_file() {
-                std::fs::rename(&to, before.join(name)).map_err(fail("moving", &to))?;
-            }
-            std::fs::rename(&from, &to).map_err(fail("moving", &from))?;
-        }
-        remove(&ready)?;
+        restore(dir, &before)?;
     }
     tracing::warn!(before = %before.display(), kind, "the state is another one now");
     Ok(true)
 }
 
+/// What a backup may have goes aside, also what this one does not have: it was made after
+/// it. Then its files take their places.
+fn restore(dir: &Path, before: &Path) -> Result<(), StoreError> {
+    let moving = dir.join(MOVING);
+    if !moving.is_dir() {
+        move_all(dir, before, belongs_to_backup)?;
+        // From here on what is in the state directory is the backup's.
+        let ready = dir.join(READY);
+        std::fs::rename(&ready, &moving).map_err(fail("moving", &ready))?;
+    }
+    move_all(&moving, dir, |_| true)?;
+    remove(&moving)
+}
+
+fn move_all(from: &Path, to: &Path, wanted: impl Fn(&Path) -> bool) -> Result<(), StoreError> {
+    for path in entries(from)?.into_iter().filter(|path| wanted(path)) {
+        let to = to.join(path.file_name().unwrap_or_default());
+        std::fs::rename(&path, &to).map_err(fail("moving", &path))?;
+    }
+    Ok(())
+}
+
+/// Whether a backup of this state would have it.
+fn belongs_to_backup(path: &Path) -> bool {
+    path.is_file() && path.file_name().and_then(OsStr::to_str).is_some_and(may_be_restored)
+}
+
 /// Whether a reset moves it away: everything but the lock, other hosts and former states.
 fn belongs_to_state(path: &Path) -> bool {
     let Some(name) = path.file_name().and_then(OsStr::to_str) else { return false };
-    let other = path.is_dir() && (name.starts_with("port-") || name.starts_with(BEFORE) || name == READY);
+    let other = path.is_dir()
+        && (name.starts_with("port-") || name.starts_with(BEFORE) || [READY, MOVING].contains(&name));
     name != "lock" && name != RESET && !other
 }
 
@@ -184,10 +203,10 @@ mod tests {
     }
 
     #[test]
-    fn a_restore_replaces_what_it_has_and_keeps_what_was_there() {
+    fn a_restore_brings_back_what_was_and_keeps_what_was_there() {
         let dir = Dir::new("restore");
         let dir = &dir.0;
-        for (name, text) in [("a.json", "old"), ("other.json", "stays"), ("used-keys", "keys")] {
+        for (name, text) in [("a.json", "old"), ("later.json", "made later"), ("used-keys", "keys")] {
             std::fs::write(dir.join(name), text).unwrap();
         }
         let new = [("a.json".to_owned(), b"new".to_vec()), ("../b".to_owned(), b"evil".to_vec())];
@@ -202,12 +221,30 @@ mod tests {
         assert_eq!(std::fs::read(dir.join("a.json")).unwrap(), b"old", "until the next start");
         assert!(carry_out(dir).unwrap() && !carry_out(dir).unwrap());
         assert_eq!(std::fs::read(dir.join("a.json")).unwrap(), b"new");
-        assert_eq!(std::fs::read(dir.join("other.json")).unwrap(), b"stays");
+        assert!(!dir.join("later.json").exists(), "the backup knew nothing of it");
+        assert_eq!(std::fs::read(dir.join("used-keys")).unwrap(), b"keys");
         assert_eq!(std::fs::read(former(dir)[0].join("a.json")).unwrap(), b"old");
+        assert_eq!(std::fs::read(former(dir)[0].join("later.json")).unwrap(), b"made later");
         assert!(!dir.join("../b").exists());
         let names: Vec<String> = files(dir, 100).unwrap().into_iter().map(|(name, _)| name).collect();
-        assert_eq!(names, ["a.json", "other.json"]);
-        assert!(files(dir, 3).is_err());
+        assert_eq!(names, ["a.json"]);
+        assert!(files(dir, 2).is_err());
+    }
+
+    #[test]
+    fn a_restore_that_was_interrupted_is_finished() {
+        let dir = Dir::new("interrupted");
+        let dir = &dir.0;
+        let new = [("a.json".to_owned(), b"new".to_vec()), ("b.json".to_owned(), b"new".to_vec())];
+        std::fs::write(dir.join("b.json"), "old").unwrap();
+        lay_ready::<StoreError>(dir, &new, |_| Ok(())).unwrap();
+        // As it is in the middle: one file is in its place already.
+        std::fs::rename(dir.join(READY), dir.join(MOVING)).unwrap();
+        std::fs::rename(dir.join(MOVING).join("a.json"), dir.join("a.json")).unwrap();
+        assert!(carry_out(dir).unwrap() && !carry_out(dir).unwrap());
+        for name in ["a.json", "b.json"] {
+            assert_eq!(std::fs::read(dir.join(name)).unwrap(), b"new", "{name}");
+        }
     }
 
     #[test]
@@ -244,6 +281,7 @@ mod tests {
             "a/b",
             "lock",
             "used-keys",
+            "undo.json",
             "factory-reset",
             "x.new",
             "A",
