@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use punktfunk_core::gamestream::sdp::Codec;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 use super::LibraryError;
 use crate::session;
@@ -48,7 +49,8 @@ pub(super) struct Notes {
 }
 
 /// Something done before a launch, and what undoes it.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Step {
     /// A line for the shell; empty: there is only something to undo.
     #[serde(rename = "do", default)]
@@ -59,8 +61,8 @@ pub struct Step {
 }
 
 /// What an application is played with where the client leaves a choice.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
 pub struct Prefer {
     /// `h264`, `hevc` or `av1`.
     #[serde(skip_serializing_if = "Option::is_none")]

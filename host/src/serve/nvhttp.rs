@@ -35,8 +35,6 @@ use crate::store::Client;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bytes of a request head. Pairing carries a whole certificate in the first line.
 const MAX_HEAD: usize = 32 * 1024;
-/// What a resume that names no picture gets.
-const PLAIN_MODE: Mode = Mode { width: 1280, height: 720, fps: 60 };
 /// Pictures that every client of the field can show.
 const SHOWN: [&str; 2] = ["image/png", "image/jpeg"];
 
@@ -270,7 +268,7 @@ impl Connection {
     fn plain_mode(&self, app: u32) -> Mode {
         let programs = self.shared.supervisor.programs();
         let program = programs.into_iter().find(|program| program.id == app);
-        program.map_or(PLAIN_MODE, |program| program.prefer.mode())
+        program.map(|program| program.prefer).unwrap_or_default().mode()
     }
 
     fn session_url(&self, pending: &Pending) -> SessionUrl {

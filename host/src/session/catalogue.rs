@@ -10,8 +10,8 @@ use punktfunk_core::gamestream::sdp::Codec;
 use super::Mode;
 use crate::config::{self, AppKind};
 
-/// What a client gets that leaves everything open.
-const PLAIN_MODE: Mode = Mode { width: 1280, height: 720, fps: 60 };
+/// What is played with when nobody says anything.
+const PLAIN_MODE: Mode = Mode { width: 1920, height: 1080, fps: 60 };
 
 /// One application as sessions need it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +47,8 @@ pub struct Prefer {
 }
 
 impl Prefer {
-    /// The screen of a client that said nothing about it.
+    /// The screen of a client that said nothing about it: 1920x1080 at 60 Hz, where nothing
+    /// is preferred.
     pub fn mode(self) -> Mode {
         let (width, height) = self.size.unwrap_or((PLAIN_MODE.width, PLAIN_MODE.height));
         Mode { width, height, fps: self.fps.unwrap_or(PLAIN_MODE.fps) }
@@ -149,7 +150,7 @@ mod tests {
 
     #[test]
     fn what_nobody_says_is_plain_and_the_rest_is_kept() {
-        assert_eq!(Prefer::default().mode(), PLAIN_MODE);
+        assert_eq!(Prefer::default().mode(), Mode { width: 1920, height: 1080, fps: 60 });
         let prefer = Prefer { size: Some((640, 480)), ..Prefer::default() };
         assert_eq!(prefer.mode(), Mode { width: 640, height: 480, fps: 60 });
         let prefer = Prefer { fps: Some(30), ..Prefer::default() };

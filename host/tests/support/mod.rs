@@ -8,12 +8,13 @@ use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use punktfunk_core::gamestream::sdp::StreamConfig;
 use punktfunk_host::config::Config;
 use punktfunk_host::session::{
     Art, Catalogue as _, ClientId, ControlEvent, LaunchError, LaunchRequest, OpenControl, Pending, Program,
-    SessionId, Supervisor,
+    SeatInfo, SessionId, Supervisor,
 };
 
 /// A directory that is removed with what is in it.
@@ -61,6 +62,8 @@ pub struct Fake {
     pub running: Mutex<BTreeMap<ClientId, u32>>,
     pub pending: Mutex<Vec<Pending>>,
     pub announced: Mutex<Option<StreamConfig>>,
+    /// What the owner started.
+    pub seats: Mutex<Vec<SeatInfo>>,
     /// These are hidden.
     pub hidden: Mutex<Vec<u32>>,
     /// Pictures by the number of their application.
@@ -80,7 +83,7 @@ impl Fake {
         self.calls.lock().unwrap().clone()
     }
 
-    fn start(&self, request: &LaunchRequest) -> Pending {
+    fn follow(&self, request: &LaunchRequest) -> Pending {
         let pending = Pending {
             id: SessionId(7),
             key: request.key,
@@ -104,7 +107,7 @@ impl Supervisor for Fake {
         if self.running_app(request.client).is_some() {
             return Err(LaunchError::Busy("another application is running".to_owned()));
         }
-        Ok(self.start(&request))
+        Ok(self.follow(&request))
     }
 
     fn resume(&self, request: LaunchRequest) -> Result<Pending, LaunchError> {
@@ -112,7 +115,7 @@ impl Supervisor for Fake {
         if self.running_app(request.client).is_none() {
             return Err(LaunchError::NothingToResume);
         }
-        Ok(self.start(&request))
+        Ok(self.follow(&request))
     }
 
     fn cancel(&self, client: ClientId) -> Result<(), LaunchError> {
@@ -130,7 +133,39 @@ impl Supervisor for Fake {
     }
 
     fn running_apps(&self) -> Vec<u32> {
-        self.running.lock().unwrap().values().copied().collect()
+        let seats = self.seats().into_iter().map(|seat| seat.app);
+        self.running.lock().unwrap().values().copied().chain(seats).collect()
+    }
+
+    fn seats(&self) -> Vec<SeatInfo> {
+        self.seats.lock().unwrap().clone()
+    }
+
+    fn start(&self, client: ClientId, name: &str, app: u32) -> Result<u64, LaunchError> {
+        self.note(format!("start {app} for {name}"));
+        let Some(program) = self.programs().into_iter().find(|program| program.id == app) else {
+            return Err(LaunchError::UnknownApp(app));
+        };
+        let mut seats = self.seats.lock().unwrap();
+        if seats.iter().any(|seat| seat.client == client) {
+            return Err(LaunchError::Busy("another application is running".to_owned()));
+        }
+        let id = self.calls().len() as u64;
+        seats.push(SeatInfo {
+            id,
+            client,
+            app,
+            title: program.title,
+            age: Duration::from_secs(3),
+            is_starting: false,
+            stream: None,
+        });
+        Ok(id)
+    }
+
+    fn end(&self, seat: u64) {
+        self.note(format!("end {seat}"));
+        self.seats.lock().unwrap().retain(|other| other.id != seat);
     }
 
     fn programs(&self) -> Vec<Program> {

@@ -24,7 +24,6 @@ import type {
   Scan,
   Session,
   Settings,
-  Started,
   Token,
   TokenRequest,
   Updates,
@@ -95,7 +94,7 @@ export const apps = {
     call<void>("PUT", `/apps/${id(app)}/art`, { media_type, data }),
   clearArt: (app: string) => call<void>("DELETE", `/apps/${id(app)}/art`),
   launch: (app: string, device?: string) =>
-    call<Started>("POST", `/apps/${id(app)}/launch`, device ? { device } : {}),
+    call<Session>("POST", `/apps/${id(app)}/launch`, device ? { device } : {}),
   quit: (app: string) => call<void>("POST", `/apps/${id(app)}/quit`),
 };
 

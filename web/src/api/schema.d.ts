@@ -931,11 +931,6 @@ export interface components {
             /** @description Until the encoder takes it. */
             wait: components["schemas"]["Latency"];
         };
-        /** @description A session that was started. */
-        Started: {
-            /** @description Names it among the sessions. */
-            id: string;
-        };
         /** @description Streams that are over. */
         Statistics: {
             /** @description Oldest first, the last 200 at most. */
@@ -943,7 +938,7 @@ export interface components {
         };
         /** @description Something done before a launch, and what undoes it. */
         Step: {
-            /** @description A line for the shell. */
+            /** @description A line for the shell; empty: there is only something to undo. */
             do?: string;
             /** @description A line for the shell, run after the end. */
             undo?: string | null;

@@ -58,7 +58,6 @@ export type NewApp = Schemas["NewApp"];
 export type AppChange = Schemas["AppChange"];
 export type Prefer = Schemas["Prefer"];
 export type Scan = Schemas["ScanReport"];
-export type Started = Schemas["Started"];
 
 export type Choice = Schemas["DisplayChoice"];
 export type EncoderChoice = Schemas["EncoderChoice"];

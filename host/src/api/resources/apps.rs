@@ -13,8 +13,9 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::sessions::{Session, seen};
 use crate::api::{Api, Json, Path, Problem, Topic};
-use crate::library::{self, Change, LibraryError};
+use crate::library::{self, Change, LibraryError, Prefer, Step};
 use crate::session::{Catalogue as _, LaunchError};
 use crate::store::Client;
 
@@ -83,39 +84,6 @@ pub struct App {
     pub prefer: Prefer,
     /// Title, command and folder may be changed.
     pub editable: bool,
-}
-
-/// Something done before a launch, and what undoes it.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Step {
-    /// A line for the shell.
-    #[serde(rename = "do", default)]
-    pub run: String,
-    /// A line for the shell, run after the end.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub undo: Option<String>,
-}
-
-/// What an application is played with where the client leaves a choice.
-#[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
-pub struct Prefer {
-    /// `h264`, `hevc` or `av1`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub codec: Option<String>,
-    /// Pixels; with `height`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub width: Option<u32>,
-    /// Pixels; with `width`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub height: Option<u32>,
-    /// Pictures a second.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub fps: Option<u32>,
-    /// 2, 6 or 8.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub audio_channels: Option<u8>,
 }
 
 /// An application to be added: title and command are needed.
@@ -197,30 +165,6 @@ pub struct LaunchFor {
     pub device: Option<String>,
 }
 
-impl Step {
-    fn of(step: library::Step) -> Self {
-        Self { run: step.run, undo: step.undo }
-    }
-
-    fn into_step(self) -> library::Step {
-        library::Step { run: self.run, undo: self.undo }
-    }
-}
-
-impl From<library::Prefer> for Prefer {
-    fn from(prefer: library::Prefer) -> Self {
-        let library::Prefer { codec, width, height, fps, audio_channels } = prefer;
-        Self { codec, width, height, fps, audio_channels }
-    }
-}
-
-impl From<Prefer> for library::Prefer {
-    fn from(prefer: Prefer) -> Self {
-        let Prefer { codec, width, height, fps, audio_channels } = prefer;
-        Self { codec, width, height, fps, audio_channels }
-    }
-}
-
 impl App {
     fn of(app: library::App, running: &HashSet<u32>) -> Self {
         Self {
@@ -234,8 +178,8 @@ impl App {
             hidden: app.hidden,
             has_art: app.has_art,
             env: app.env,
-            prep: app.prep.into_iter().map(Step::of).collect(),
-            prefer: app.prefer.into(),
+            prep: app.prep,
+            prefer: app.prefer,
             editable: app.editable,
         }
     }
@@ -244,9 +188,8 @@ impl App {
 impl From<AppChange> for Change {
     fn from(change: AppChange) -> Self {
         let AppChange { title, command, dir, env, prep, prefer, hidden } = change;
-        let prep = prep.map(|steps| steps.into_iter().map(Step::into_step).collect());
-        let (dir, prefer) = (dir.map(PathBuf::from), prefer.map(library::Prefer::from));
-        Self { title: title.map(trimmed), command, dir, env, prep, prefer, hidden }
+        let (title, dir) = (title.map(trimmed), dir.map(PathBuf::from));
+        Self { title, command, dir, env, prep, prefer, hidden }
     }
 }
 
@@ -396,22 +339,16 @@ async fn clear_art(State(api): State<Api>, Path(id): Path<String>) -> Result<Sta
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// A session that was started.
-#[derive(Debug, Serialize, Deserialize, ToSchema)]
-pub struct Started {
-    /// Names it among the sessions.
-    pub id: String,
-}
-
-/// Starts an application for a device, so that it finds it running.
+/// Starts an application for a device, so that it finds it running: as the application
+/// prefers, else at 1920x1080 and 60 Hz.
 #[utoipa::path(post, path = "/api/v1/apps/{id}/launch", operation_id = "apps.launch", tag = "apps",
     params(("id" = String, Path, description = "The application")),
-    request_body = LaunchFor, responses((status = 202, body = Started)), extensions(("x-scope" = json!("play"))))]
+    request_body = LaunchFor, responses((status = 202, body = Session)), extensions(("x-scope" = json!("play"))))]
 async fn launch(
     State(api): State<Api>,
     Path(id): Path<String>,
     Json(who): Json<LaunchFor>,
-) -> Result<(StatusCode, Json<Started>), Problem> {
+) -> Result<(StatusCode, Json<Session>), Problem> {
     let app = number(&id)?;
     let client = match &who.device {
         Some(device) => api.inside().front.device(device)?.client,
@@ -426,7 +363,9 @@ async fn launch(
         error => Problem::internal(error.to_string()),
     })?;
     tracing::info!(client = name, app, "started by the owner");
-    Ok((StatusCode::ACCEPTED, Json(Started { id: seat.to_string() })))
+    let session = api.front().session(seat);
+    let session = session.map_err(|_| Problem::conflict("it ended as soon as it ran: its log says why"))?;
+    Ok((StatusCode::ACCEPTED, Json(seen(&api, &session))))
 }
 
 /// Ends an application for everybody it runs for.
