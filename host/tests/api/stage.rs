@@ -8,7 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
 use punktfunk_host::api::{Api, Clock, MARK, Peer, Wish, hook};
-use punktfunk_host::config::{Config, Ports, Settings};
+use punktfunk_host::config::{Config, Layers, Ports, Roots, Settings};
 use punktfunk_host::library::Library;
 use punktfunk_host::serve::{Context, Inside, Options, Running};
 use punktfunk_host::store::Store;
@@ -29,6 +29,8 @@ pub struct Stage {
     pub clock: Clock,
     pub base: u16,
     pub dir: Dir,
+    /// What the sessions were asked.
+    pub fake: Arc<Fake>,
     running: Option<Running>,
 }
 
@@ -72,13 +74,37 @@ impl Stage {
 
     /// `serve` says whether to listen, and then whether by HTTPS, too.
     pub fn with(settle: impl FnOnce(&mut Config), serve: Option<bool>) -> Self {
-        let dir = Dir::new();
         let base = free_base();
-        let store = Arc::new(Store::open(&dir.path().join("state")).unwrap());
         let mut config =
             Config { name: "den".to_owned(), ports: Ports::new(base).unwrap(), ..Config::default() };
         settle(&mut config);
-        let settings = Arc::new(Settings::fixed(config));
+        Self::start(Dir::new(), Settings::fixed(config), serve)
+    }
+
+    /// A host whose settings are in files, so that they can be changed.
+    pub fn settled() -> Self {
+        let dir = Dir::new();
+        let text = format!("name = \"den\"\nport = {}\n", free_base());
+        std::fs::write(dir.path().join("punktfunk.toml"), text).unwrap();
+        Self::in_files(dir)
+    }
+
+    /// The same host after it was stopped and started once more.
+    pub async fn again(self) -> Self {
+        Self::in_files(self.stop().await)
+    }
+
+    fn in_files(dir: Dir) -> Self {
+        let (there, named) = (dir.path().to_owned(), dir.path().join("punktfunk.toml"));
+        let roots = Roots { vendor: there.join("vendor"), etc: there.join("etc"), user: None };
+        let layers = Layers::new(&roots, Some(&named)).with_state(&there.join("state"));
+        Self::start(dir, Settings::open(layers).unwrap(), None)
+    }
+
+    fn start(dir: Dir, settings: Settings, serve: Option<bool>) -> Self {
+        let settings = Arc::new(settings);
+        let base = settings.current().ports.base();
+        let store = Arc::new(Store::open(&dir.path().join("state")).unwrap());
         let context = Context {
             config: settings.current(),
             settings,
@@ -95,12 +121,13 @@ impl Stage {
             hook(Wish { https, library })(inside, tasks)
         });
         let options = Options { console: Some(console), ..Options::default() };
-        let running = punktfunk_host::serve::start(&context, Fake::new(), options).unwrap();
+        let fake = Fake::new();
+        let running = punktfunk_host::serve::start(&context, fake.clone(), options).unwrap();
         let inside = given.lock().unwrap().take().unwrap();
         let clock = if serve.is_some() { Clock::system() } else { Clock::manual() };
         let library = Library::open(&context.config, context.store.dir()).unwrap();
         let api = Api::new(inside, library, clock.clone()).unwrap();
-        Self { api, clock, base, dir, running: Some(running) }
+        Self { api, clock, base, dir, fake, running: Some(running) }
     }
 
     pub async fn send_from(&self, request: Request<Body>, peer: Peer) -> Reply {
@@ -175,4 +202,9 @@ pub fn page(method: Method, path: &str) -> axum::http::request::Builder {
         .header(header::ORIGIN, format!("https://{HOST}"))
         .header(MARK, "1")
         .header(header::CONTENT_TYPE, "application/json")
+}
+
+/// Starts the log of this process, of which the tests' own lines are kept.
+pub fn log() {
+    punktfunk_host::log::start("off,logged=info");
 }
