@@ -256,10 +256,8 @@ impl System for Machine {
 
     fn quiet(&mut self, until_boot: bool) -> Result<(), SysextError> {
         let mut problems = Vec::new();
-        if until_boot {
-            // First, or what is stopped could be started again meanwhile.
-            problems.extend(systemctl(&["mask", "--runtime"], &PARTS).err());
-        }
+        // First, or what is stopped would be started again meanwhile: it is upheld.
+        problems.extend(systemctl(&["mask", "--runtime"], &PARTS).err());
         for manager in managers() {
             if manager.systemctl(&["is-active", "--quiet"], &[HOST]).is_ok() && !self.ran.contains(&manager) {
                 self.ran.push(manager.clone());
@@ -280,6 +278,8 @@ impl System for Machine {
     fn wake(&mut self) -> Result<(), SysextError> {
         systemctl(&["unmask", "--runtime"], &PARTS).map_err(failed("starting what belongs to a host"))?;
         systemctl(&["daemon-reload"], &[]).map_err(failed("reading the new units"))?;
+        // A trial and its undoing start it more often than systemd allows by itself.
+        let _ = systemctl(&["reset-failed"], &PARTS);
         // It puts accounts, devices and units into effect; it never fails.
         systemctl(&["restart"], &PARTS[..1]).map_err(failed("putting the extension into effect"))?;
         for manager in managers() {
