@@ -1,5 +1,5 @@
 // The link to the host's events: it comes back by itself, after the id it saw last.
-import { QueryClient } from "@tanstack/react-query";
+import { QueryClient, QueryObserver } from "@tanstack/react-query";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Link, type LinkState, pause } from "../src/api/events";
 import { apply } from "../src/api/live";
@@ -111,6 +111,24 @@ describe("an event", () => {
     expect(cache.getQueryData(["devices"])).toEqual({ devices: [{ id: "a" }] });
     apply(cache, "reset", undefined);
     expect(cache.getQueryState(["devices"])?.isInvalidated).toBe(true);
+  });
+
+  it("is not replaced by an older answer that was on its way", async () => {
+    const cache = new QueryClient();
+    const answers: ((host: unknown) => void)[] = [];
+    const observer = new QueryObserver(cache, {
+      queryKey: ["host"],
+      queryFn: () => new Promise((resolve) => answers.push(resolve)),
+    });
+    const stop = observer.subscribe(() => {});
+    apply(cache, "host", { restart_needed: true });
+    await vi.waitFor(() => expect(answers).toHaveLength(2));
+    answers[0]?.({ restart_needed: false });
+    await Promise.resolve();
+    expect(cache.getQueryData(["host"])).toEqual({ restart_needed: true });
+    answers[1]?.({ restart_needed: true, again: 1 });
+    await vi.waitFor(() => expect(cache.getQueryData(["host"])).toMatchObject({ again: 1 }));
+    stop();
   });
 
   it("keeps the figures of a session that is told without them", () => {

@@ -64,6 +64,27 @@ describe("arrows", () => {
     expect(keeps(null, "left")).toBe(false);
   });
 
+  it("go up and down within their part of the page first", () => {
+    document.body.innerHTML =
+      "<nav><a href='/x'>aside</a></nav><main><button>above</button><button>here</button></main>";
+    const places: Record<string, [number, number]> = {
+      aside: [0, 80],
+      above: [200, 0],
+      here: [40, 100],
+    };
+    for (const one of document.querySelectorAll<HTMLElement>("a,button")) {
+      const rect = new DOMRect(...(places[one.textContent ?? ""] as [number, number]), 30, 10);
+      one.getClientRects = () => [rect] as unknown as DOMRectList;
+      one.getBoundingClientRect = () => rect;
+    }
+    document.querySelectorAll("button")[1]?.focus();
+    expect(move(document, "up")).toBe(true);
+    expect(document.activeElement?.textContent).toBe("above");
+    document.querySelectorAll("button")[1]?.focus();
+    expect(move(document, "left")).toBe(true);
+    expect(document.activeElement?.textContent).toBe("aside");
+  });
+
   it("begin in the page when nothing has the focus", () => {
     document.body.innerHTML = "<a href='/x'>nav</a><main><button>first</button></main>";
     for (const one of document.querySelectorAll("a,button")) {

@@ -19,6 +19,14 @@ const TOPICS = [
   "apps",
 ] as const;
 
+/** Writes what the host said into the cache. An answer that is on its way may be older and
+ *  would replace it: then it is asked for again. */
+function put(cache: QueryClient, queryKey: readonly string[], data: unknown): void {
+  const asked = cache.isFetching({ queryKey, exact: true }) > 0;
+  cache.setQueryData(queryKey, data);
+  if (asked) void cache.invalidateQueries({ queryKey, exact: true });
+}
+
 /** Writes one event into the cache. */
 export function apply(cache: QueryClient, name: string, data: unknown): void {
   switch (name) {
@@ -26,19 +34,19 @@ export function apply(cache: QueryClient, name: string, data: unknown): void {
       void cache.invalidateQueries();
       break;
     case "host":
-      cache.setQueryData(queries.host.queryKey, data as never);
+      put(cache, queries.host.queryKey, data);
       break;
     case "pairing":
-      cache.setQueryData(queries.pairing.queryKey, data as never);
+      put(cache, queries.pairing.queryKey, data);
       break;
     case "devices":
-      cache.setQueryData(queries.devices.queryKey, data as never);
+      put(cache, queries.devices.queryKey, data);
       break;
     case "apps":
-      cache.setQueryData(queries.apps.queryKey, data as never);
+      put(cache, queries.apps.queryKey, data);
       break;
     case "sessions":
-      cache.setQueryData(queries.sessions.queryKey, data as never);
+      put(cache, queries.sessions.queryKey, data);
       refreshSessions(cache, data as { sessions: Session[] });
       break;
     case "settings":

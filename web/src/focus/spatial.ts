@@ -60,6 +60,26 @@ export function reachable(document: Document): HTMLElement[] {
   );
 }
 
+/** The part of a page that holds an element. */
+const region = (element: HTMLElement) => element.closest("main, nav, header, dialog");
+
+/** What to go to from `active`. Up and down stay in their part of the page while there is
+ *  something: whoever goes up through a form does not mean the navigation beside it. */
+function beside(active: HTMLElement, others: readonly HTMLElement[], direction: Direction) {
+  const within = (candidates: readonly HTMLElement[]) =>
+    candidates[
+      nearest(
+        active.getBoundingClientRect(),
+        candidates.map((element) => element.getBoundingClientRect()),
+        direction,
+      )
+    ];
+  const vertical = direction === "up" || direction === "down";
+  const here = region(active);
+  const near = others.filter((element) => region(element) === here);
+  return (vertical ? within(near) : undefined) ?? within(others);
+}
+
 /** Moves the focus; false when nothing lies there. */
 export function move(document: Document, direction: Direction): boolean {
   const elements = reachable(document);
@@ -70,12 +90,7 @@ export function move(document: Document, direction: Direction): boolean {
     return first !== undefined;
   }
   const others = elements.filter((element) => element !== active);
-  const index = nearest(
-    active.getBoundingClientRect(),
-    others.map((element) => element.getBoundingClientRect()),
-    direction,
-  );
-  const next = others[index];
+  const next = beside(active, others, direction);
   next?.focus();
   next?.scrollIntoView?.({ block: "nearest", inline: "nearest" });
   return next !== undefined;
