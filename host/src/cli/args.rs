@@ -264,6 +264,12 @@ pub enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// Print the manual page, or what a shell completes; packages are made with it
+    #[command(hide = true)]
+    Generate {
+        /// What to print
+        what: Generated,
+    },
     /// List what clients can start
     Apps {
         /// `list` when left out.
@@ -276,6 +282,19 @@ pub enum Command {
         #[command(flatten)]
         places: Places,
     },
+}
+
+/// What is made from this command line.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum Generated {
+    /// The manual page, section 1
+    Man,
+    /// Completions of bash
+    Bash,
+    /// Completions of zsh
+    Zsh,
+    /// Completions of fish
+    Fish,
 }
 
 /// How to try a stage. Needs no client and no running host.

@@ -6,6 +6,7 @@ mod claim;
 mod config;
 mod ctl;
 mod doctor;
+mod generate;
 mod offline;
 mod pair;
 mod print;
@@ -117,6 +118,7 @@ fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
             crate::abilities::child(mask)?;
             Ok(0)
         }
+        Command::Generate { what } => generate::run(what),
         Command::SteamGame { game, flatpak } => Ok(crate::library::play_steam(&game, flatpak)?),
         Command::Apps { action, json, places } => {
             let start = start::as_owner(&places)?;

@@ -9,6 +9,7 @@ mod atomic;
 mod inhibit;
 mod inputd;
 mod libraries;
+mod notify;
 mod places;
 mod ports;
 mod processes;
@@ -23,6 +24,7 @@ pub use atomic::{WriteError, make_private_dir, private_options, read_bounded, wr
 pub use inhibit::Inhibitor;
 pub use inputd::{inputd_socket, start_inputd};
 pub use libraries::media_libraries;
+pub use notify::ServiceManager;
 pub use places::Places;
 pub use ports::listener_of;
 pub use processes::{Process, own_processes};

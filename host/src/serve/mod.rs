@@ -29,6 +29,7 @@ use tokio::sync::{broadcast, watch};
 use tokio::task::JoinSet;
 
 use crate::config::{Config, Settings};
+use crate::platform::ServiceManager;
 use crate::session::{ClientId, Supervisor};
 use crate::store::{Store, StoreError};
 
@@ -318,10 +319,14 @@ pub fn run(
         if let Err(error) = context.settings.note_good() {
             tracing::warn!(%error, "the settings of this start could not be kept for the next");
         }
-        tokio::pin!(ended);
+        let manager = ServiceManager::of_environment();
+        manager.ready(&status(&context));
+        let beat = beat(&manager);
+        tokio::pin!(ended, beat);
         loop {
             tokio::select! {
                 ended = &mut ended => break ended?,
+                () = &mut beat => {}
                 () = restart.asked() => {
                     tracing::info!("starting anew");
                     let error = crate::platform::start_anew();
@@ -330,9 +335,32 @@ pub fn run(
             }
         }
         tracing::info!("stopping");
+        manager.stopping();
         running.stop().await;
         Ok(())
     })
+}
+
+/// Tells the service manager that the host is alive, as often as it wants to hear it. Lives
+/// with the loop that ends the host: where that hangs, nothing is told any more.
+async fn beat(manager: &ServiceManager) {
+    let Some(interval) = manager.interval() else { return std::future::pending().await };
+    loop {
+        tokio::time::sleep(interval).await;
+        manager.alive();
+    }
+}
+
+/// What `systemctl status` shows of a host that listens.
+fn status(context: &Context) -> String {
+    let (config, paired) = (&context.config, context.store.clients().len());
+    let native = config.native_port();
+    match context.gamestream {
+        true => {
+            format!("punktfunk/1 on port {native}, GameStream on {}; paired: {paired}", config.ports.base())
+        }
+        false => format!("punktfunk/1 on port {native}; paired: {paired}"),
+    }
 }
 
 /// What somebody who starts a host for the first time needs to know.
