@@ -13,6 +13,7 @@ mod e2e;
 mod fuzz;
 mod layers;
 mod licences;
+mod package;
 mod packages;
 mod program;
 mod promises;
@@ -60,6 +61,8 @@ enum Command {
     Bench(bench::Options),
     /// Fuzz the parsers of foreign bytes, 30 seconds each
     Fuzz(fuzz::Options),
+    /// Make packages for distributions, or try those that were made
+    Package(package::Options),
     /// Boot a virtual machine for what needs a kernel of its own (fetches a kernel)
     Vm(vm::Options),
     /// Wait until a host listens and say how to reach it
@@ -89,6 +92,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Licences(options) => licences::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
+        Command::Package(options) => package::run(&options),
         Command::Vm(options) => vm::run(&options),
         Command::Announce(options) => serve::announce(&options),
     }

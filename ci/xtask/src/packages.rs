@@ -24,6 +24,8 @@ pub enum Group {
     Test,
     /// To boot virtual machines.
     Vm,
+    /// To make packages, and to try them.
+    Package,
 }
 
 /// One file of `ci/packages`.
@@ -85,6 +87,20 @@ pub fn ensure(groups: &[Group], yes: bool) -> Result<()> {
     }
     program::must(&mut elevated(&prefix, &family.install, &names, &family.environment))
         .context("installing the packages")
+}
+
+/// The names in a group of the family `id`, each with its alternatives; programs that may
+/// stand for a package are left out. `None`: no such family.
+pub fn names(id: &str, group: Group) -> Result<Option<Vec<Vec<String>>>> {
+    let families = families()?;
+    let family = families.iter().find(|family| family.ids.iter().any(|known| known == id));
+    let names = |family: &Family| {
+        let packages = family.packages.get(&group).into_iter().flatten();
+        let split = |names: &String| names.split('|').map(|name| name.trim().to_owned()).collect::<Vec<_>>();
+        let all = packages.map(|(names, _)| split(names));
+        all.map(|names| names.into_iter().filter(|name| !name.starts_with("program:")).collect()).collect()
+    };
+    Ok(family.map(names))
 }
 
 fn families() -> Result<Vec<Family>> {
@@ -182,7 +198,7 @@ mod tests {
         let families = families().unwrap();
         assert_eq!(families.len(), 3);
         for family in families {
-            for group in [Group::Build, Group::Run, Group::Test, Group::Vm] {
+            for group in [Group::Build, Group::Run, Group::Test, Group::Vm, Group::Package] {
                 assert!(!family.packages[&group].is_empty(), "{:?} {group:?}", family.ids);
             }
             assert!(family.query.iter().any(|word| word.contains("{}")));

@@ -1,0 +1,135 @@
+//! Packages are made, compared, installed into clean roots and taken out again. The one for
+//! Debian is also booted, in a container, and played on from outside of it ([`boot`]).
+//!
+//! What cannot be done on this machine is skipped, with the reason.
+
+mod boot;
+mod debian;
+mod machine;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail, ensure};
+
+use super::contents::{self, Facts};
+use super::lint::{self, check, said_well};
+use super::manifest::{Format, Manifest};
+use super::{PACKAGES, folder, make};
+use crate::tally::Tally;
+
+/// All trials, with the programs in `built`.
+pub fn all(built: &Path) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let work = folder()?.join("trial");
+    fs::create_dir_all(&work)?;
+    lint::sources(&mut tally, &work.join("units"));
+    let mut made = Vec::new();
+    for (format, tool) in PACKAGES.into_iter().zip(["dpkg-deb", "rpmbuild", "bsdtar"]) {
+        check(&mut tally, &format!("{format:?} made twice is the same"), tool, || {
+            made.push((format, twice(format, built)?));
+            Ok(())
+        });
+    }
+    for (format, file) in &made {
+        lint::package(&mut tally, *format, file);
+    }
+    check(&mut tally, "all formats hold the same", "bsdtar", || parity(&made, &work));
+    for (format, file) in &made {
+        match format {
+            Format::Rpm => check(&mut tally, "the rpm is installed and removed", "rpm", || rpm(file, &work)),
+            Format::Arch => {
+                check(&mut tally, "the Arch package is installed and removed", "pacman", || arch(file, &work))
+            }
+            _ => {}
+        }
+    }
+    match made.iter().find(|(format, _)| *format == Format::Deb) {
+        Some((_, deb)) => boot::trials(&mut tally, deb, built, &work),
+        None => tally.skip("package: a clean Debian", "there is no deb"),
+    }
+    Ok(tally)
+}
+
+/// Makes a package twice from one build.
+fn twice(format: Format, built: &Path) -> Result<PathBuf> {
+    let first = make(format, built, 1)?;
+    let bytes = fs::read(&first)?;
+    let second = make(format, built, 1)?;
+    ensure!(fs::read(second)? == bytes, "the second one has other bytes");
+    Ok(first)
+}
+
+fn parity(made: &[(Format, PathBuf)], work: &Path) -> Result<()> {
+    let mut packages: Vec<(Format, Facts)> = Vec::new();
+    for (format, file) in made {
+        packages.push((*format, contents::of(*format, file, &work.join(format!("{format:?}")))?));
+    }
+    let lines = contents::differences(&Manifest::read()?, &packages)?;
+    ensure!(lines.is_empty(), "{}", lines.join("\n"));
+    ensure!(
+        packages.len() == PACKAGES.len(),
+        "only {} of {} packages were made",
+        packages.len(),
+        PACKAGES.len()
+    );
+    println!(
+        "  {} formats, {} files",
+        packages.len(),
+        packages.iter().map(|(_, facts)| facts.len()).max().unwrap_or(0)
+    );
+    Ok(())
+}
+
+/// Into an empty tree, with rpm's own database in it. Its scripts need a system around them.
+fn rpm(file: &Path, work: &Path) -> Result<()> {
+    let root = empty(&work.join("rpm-root"))?;
+    let rpm = || {
+        let mut rpm = Command::new("rpm");
+        rpm.arg("--root").arg(&root).args(["--dbpath", "/var/lib/rpm"]);
+        rpm
+    };
+    said_well(rpm().args(["--install", "--nodeps", "--noscripts"]).arg(file))?;
+    said_well(rpm().args(["--verify", "--nodeps", "punktfunk"]))?;
+    said_well(rpm().args(["--erase", "--noscripts", "punktfunk"]))?;
+    nothing_left(&root, "usr")
+}
+
+/// The same with pacman.
+fn arch(file: &Path, work: &Path) -> Result<()> {
+    let root = empty(&work.join("arch-root"))?;
+    fs::create_dir_all(root.join("var/lib/pacman"))?;
+    let pacman = |arguments: &[&str]| {
+        let mut pacman = Command::new("pacman");
+        pacman.args(["--config", "/dev/null", "--noconfirm"]);
+        pacman.arg("--root").arg(&root).arg("--dbpath").arg(root.join("var/lib/pacman"));
+        pacman.arg("--hookdir").arg(&root).args(arguments);
+        pacman
+    };
+    said_well(pacman(&["-Udd", "--noscriptlet"]).arg(file))?;
+    said_well(&mut pacman(&["-Qkk", "punktfunk"]))?;
+    said_well(&mut pacman(&["-Rddn", "--noscriptlet", "punktfunk"]))?;
+    nothing_left(&root, "usr")
+}
+
+fn empty(folder: &Path) -> Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder)?;
+    Ok(folder.to_owned())
+}
+
+fn nothing_left(root: &Path, folder: &str) -> Result<()> {
+    let place = root.join(folder);
+    if !place.exists() {
+        return Ok(());
+    }
+    let mut files = Vec::new();
+    super::manifest::walk(&place, &mut files)?;
+    match files.first() {
+        Some(file) => bail!("{} is left behind", file.display()),
+        None => Ok(()),
+    }
+}
