@@ -5,6 +5,7 @@
 //! measurements indented below it, and the totals in the last line.
 #![forbid(unsafe_code)]
 
+mod backup;
 mod codecs;
 mod control;
 mod desktop;
@@ -78,6 +79,7 @@ const SCENARIOS: &[&[Scenario]] = &[
     doctor::SCENARIOS,
     several::SCENARIOS,
     restart::SCENARIOS,
+    backup::SCENARIOS,
     storm::SCENARIOS,
     x11::SCENARIOS,
     touch::SCENARIOS,

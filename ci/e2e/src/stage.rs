@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail, ensure};
 use punktfunk_probe::decode::Picture;
 use punktfunk_probe::{Host as Address, Identity, Options, Player};
+use serde_json::Value;
 
 use crate::host::{Host, Programs};
 
@@ -242,6 +243,16 @@ impl Stage {
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "`punktfunk-host {}`: {said}", args.join(" "));
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+
+    /// An operation of the management API, asked by `punktfunk-host ctl`, must succeed; what
+    /// it answers, null for nothing.
+    pub fn ctl(&self, args: &[&str]) -> Result<Value> {
+        let said = self.owner(&[&["ctl"], args, &["--json"]].concat())?;
+        if said.trim().is_empty() {
+            return Ok(Value::Null);
+        }
+        serde_json::from_str(&said).with_context(|| format!("{} answered {said:?}", args.join(" ")))
     }
 }
 

@@ -2,6 +2,7 @@
 //! scenarios of GameStream, by our own protocol. Called by `main`.
 
 mod access;
+mod api;
 mod changes;
 mod hands;
 mod hostile;
@@ -32,6 +33,7 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     changes::SCENARIOS,
     hands::SCENARIOS,
     access::SCENARIOS,
+    api::SCENARIOS,
     lifetime::SCENARIOS,
     several::SCENARIOS,
     weather::SCENARIOS,
