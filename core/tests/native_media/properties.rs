@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use punktfunk_core::native::media::{
-    Error, Event, Flags, Frame, HEADER_LEN, History, Limits, Missing, Order, Reassembler, ShardHeader, Wish,
-    datagram_len, exercise_open, exercise_reassemble,
+    Error, Event, Flags, HEADER_LEN, History, Limits, Missing, Order, Reassembler, ShardHeader, Wish,
+    exercise_open, exercise_reassemble,
 };
 
 use crate::{NOW, Pair, events, shard, unit};
