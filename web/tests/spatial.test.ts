@@ -66,7 +66,7 @@ describe("arrows", () => {
 
   it("go up and down within their part of the page first", () => {
     document.body.innerHTML =
-      "<nav><a href='/x'>aside</a></nav><main><button>above</button><button>here</button></main>";
+      "<nav><a href='/x'>aside</a></nav><main><header><button>above</button></header><button>here</button></main>";
     const places: Record<string, [number, number]> = {
       aside: [0, 80],
       above: [200, 0],

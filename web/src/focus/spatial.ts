@@ -60,8 +60,8 @@ export function reachable(document: Document): HTMLElement[] {
   );
 }
 
-/** The part of a page that holds an element. */
-const region = (element: HTMLElement) => element.closest("main, nav, header, dialog");
+/** The part of a page that holds an element. A page's own heading is part of it. */
+const region = (element: HTMLElement) => element.closest("main, nav, dialog");
 
 /** What to go to from `active`. Up and down stay in their part of the page while there is
  *  something: whoever goes up through a form does not mean the navigation beside it. */
