@@ -19,7 +19,7 @@ const ROUNDS: usize = 4;
 fn token(stage: &Stage) -> Result<String> {
     let arguments = ["ctl", "tokens.create", "name=bench", "scope=view", "--json"];
     let answer: Value = serde_json::from_str(&stage.owner(&arguments)?)?;
-    Ok(answer["token"].as_str().context("no token in the answer")?.to_owned())
+    Ok(answer["secret"].as_str().context("no secret in the answer")?.to_owned())
 }
 
 /// Memory of a host to which nobody has come, KiB.
