@@ -9,10 +9,9 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use punktfunk_probe::trusting;
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, StreamOwned};
 
 /// How long a listener waits for the next bytes: an idle stream has a comment at times.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -27,7 +26,7 @@ impl Listeners {
     /// So many of them at the console's port of a host on this machine, which all show
     /// `token`. All are heard by the host when this returns.
     pub fn open(port: u16, token: &str, count: usize) -> Result<Self> {
-        let config = Arc::new(config()?);
+        let config = Arc::new(trusting()?);
         let mut listeners = Self { heard: Arc::default(), each: Vec::new() };
         for _ in 0..count {
             listeners.each.push(listen(&config, port, token, Arc::clone(&listeners.heard))?);
@@ -80,53 +79,4 @@ fn listen(
         }
     })?;
     Ok((socket, thread))
-}
-
-fn config() -> Result<ClientConfig> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = AnyHost(Arc::clone(&provider));
-    Ok(ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_no_client_auth())
-}
-
-/// Takes any certificate whose key the host holds: it is ours, on this machine.
-#[derive(Debug)]
-struct AnyHost(Arc<CryptoProvider>);
-
-impl ServerCertVerifier for AnyHost {
-    fn verify_server_cert(
-        &self,
-        _end_entity: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _server_name: &ServerName<'_>,
-        _ocsp_response: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        Ok(ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        cert: &CertificateDer<'_>,
-        dss: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, cert, dss, &self.0.signature_verification_algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.signature_verification_algorithms.supported_schemes()
-    }
 }

@@ -7,10 +7,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
-use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, ConfigBuilder, DigitallySignedStruct, SignatureScheme, StreamOwned,
+};
 
 use crate::identity::Identity;
 
@@ -32,19 +35,26 @@ pub fn get_tls(
     identity: &Identity,
     pinned: Option<&[u8]>,
 ) -> Result<String> {
-    let provider = Arc::new(aws_lc_rs::default_provider());
-    let verifier = Pinned { certificate: pinned.map(<[u8]>::to_vec), provider: Arc::clone(&provider) };
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
-        .with_client_auth_cert(
-            vec![CertificateDer::from(identity.certificate_der().to_vec())],
-            PrivateKeyDer::Pkcs8(identity.key_der().to_vec().into()),
-        )?;
+    let config = verifying(pinned)?.with_client_auth_cert(
+        vec![CertificateDer::from(identity.certificate_der().to_vec())],
+        PrivateKeyDer::Pkcs8(identity.key_der().to_vec().into()),
+    )?;
     let name = ServerName::try_from("punktfunk").context("a constant name")?;
     let connection = ClientConnection::new(Arc::new(config), name)?;
     exchange(StreamOwned::new(connection, connect(address, port, patience)?), address, path)
+}
+
+/// TLS as a browser has it whose user goes on past the warning: without a certificate of our
+/// own, with any that the host shows, as long as it holds the key.
+pub fn trusting() -> Result<ClientConfig> {
+    Ok(verifying(None)?.with_no_client_auth())
+}
+
+fn verifying(pinned: Option<&[u8]>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>> {
+    let provider = Arc::new(aws_lc_rs::default_provider());
+    let verifier = Pinned { certificate: pinned.map(<[u8]>::to_vec), provider: Arc::clone(&provider) };
+    let builder = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions()?;
+    Ok(builder.dangerous().with_custom_certificate_verifier(Arc::new(verifier)))
 }
 
 fn connect(address: &str, port: u16, patience: Duration) -> Result<TcpStream> {

@@ -25,6 +25,7 @@ mod stats;
 mod video;
 
 pub use host::{Host, refusal};
+pub use http::trusting;
 pub use identity::{Identity, UNIQUE_ID};
 pub use options::Options;
 pub use player::{Player, launch_arguments};
