@@ -34,6 +34,7 @@ const GREEN: u32 = 0x20_C0_20;
 const BLUE: u32 = 0x20_20_E0;
 
 struct App {
+    connection: Connection,
     file: File,
     compositor: wl_compositor::WlCompositor,
     shm: wl_shm::WlShm,
@@ -64,6 +65,7 @@ pub fn run(file: &Path) -> Result<()> {
     seat.get_touch(&handle, ());
     tablets.get_tablet_seat(&seat, &handle, ());
     let mut app = App {
+        connection,
         file: File::create(file).with_context(|| file.display().to_string())?,
         compositor: globals.bind(&handle, 4..=6, ())?,
         shm: globals.bind(&handle, 1..=1, ())?,
@@ -123,6 +125,8 @@ impl App {
         surface.attach(Some(&buffer), 0, 0);
         surface.damage_buffer(0, 0, w, h);
         surface.commit();
+        // Said once the compositor has it: a finger that came before would touch nothing.
+        self.connection.roundtrip()?;
         self.say(&format!("shown {w} {h}"));
         Ok(())
     }

@@ -73,6 +73,10 @@ fn launched_killed_undone(world: &World, name: &str) -> Result<Outcome> {
     let undone = "one\ntwo\nun-two\nun-one\n";
     until("what was done to be undone", PICTURE, || (read(&log) == undone).then_some(()))
         .with_context(|| format!("{:?}", read(&log)))?;
+    // A command whose end is not on disk yet would rightly run again.
+    let journal = stage.folder.join("state/undo.json");
+    until("the journal to be empty", PICTURE, || read(&journal).contains(r#""launches": []"#).then_some(()))
+        .with_context(|| read(&journal))?;
     stage.host.kill_and_restart()?;
     // An ordinary launch and quit, which ends after anything that would be undone again.
     let player = stage.play(&options)?;

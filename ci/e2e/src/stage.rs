@@ -48,6 +48,8 @@ pub struct World {
     folder: PathBuf,
     artefacts: PathBuf,
     next_base: Cell<u16>,
+    /// How many files applications of ours were given.
+    own_files: Cell<u32>,
     /// Play the long versions.
     pub long: bool,
 }
@@ -68,14 +70,24 @@ impl World {
         } else {
             Programs { host: programs.host.canonicalize()?, seat: programs.seat.canonicalize()?, ..programs }
         };
-        Ok(Self { programs, folder, artefacts, next_base: Cell::new(first_base()), long })
+        Ok(Self {
+            programs,
+            folder,
+            artefacts,
+            next_base: Cell::new(first_base()),
+            own_files: Cell::new(0),
+            long,
+        })
     }
 
-    /// This program, where every user can run it, and a file that every user can write
-    /// to: for applications of ours, see `drawing`.
+    /// This program, where every user can run it, and the name of a file that every user
+    /// can write to: for applications of ours, see `drawing`. The name is new each time, so
+    /// that a second try does not read what the first one left.
     pub fn own_program(&self, file: &str) -> Result<(PathBuf, PathBuf)> {
         let folder = self.folder.join("own");
-        let (program, file) = (folder.join("punktfunk-e2e"), folder.join(file));
+        let number = self.own_files.get();
+        self.own_files.set(number + 1);
+        let (program, file) = (folder.join("punktfunk-e2e"), folder.join(format!("{number}-{file}")));
         if !folder.exists() {
             fs::create_dir(&folder)?;
             fs::set_permissions(&folder, Permissions::from_mode(0o777))?;
