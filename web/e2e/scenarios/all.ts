@@ -6,6 +6,7 @@ import { CLAIM } from "./claim.ts";
 import { DEVICES } from "./devices.ts";
 import { LIBRARY } from "./library.ts";
 import { LOOKS } from "./looks.ts";
+import { PAD } from "./pad.ts";
 import { PAIRING } from "./pairing.ts";
 import { SESSIONS } from "./sessions.ts";
 
@@ -17,4 +18,5 @@ export const SCENARIOS: Record<string, Scenario> = {
   ...LIBRARY,
   ...CARE,
   ...LOOKS,
+  ...PAD,
 };
