@@ -89,8 +89,12 @@ pub(super) fn addresses(text: &str, marks: &mut Marks) {
         let start = range.start + run.find(found).unwrap_or_default();
         // `host::audio` is the name of a part of the program.
         let word = |c: char| c.is_alphanumeric() || c == '_';
-        let before = text.get(..start).and_then(|before| before.chars().next_back());
-        if found.starts_with("::") && before.is_some_and(word) {
+        let before = text.get(..start).and_then(|before| before.chars().next_back()).is_some_and(word);
+        let after = text.get(start + found.len()..).and_then(|after| after.chars().next()).is_some_and(word);
+        // So is `find::bad`, whose middle reads as an address. One that is given out begins
+        // with a digit, `fe80`, or numbers.
+        let name = (before || after) && !found.contains(|c: char| c.is_ascii_digit());
+        if name || (found.starts_with("::") && before) {
             continue;
         }
         let keep = if is_public(address.into()) {

@@ -32,6 +32,7 @@ fn each_kind_is_taken_out_and_the_rest_stays() {
         ("from [2001:db8:1:2::77]:5000", "from [2001:db8:•••]:5000"),
         ("fe80::5054:ff:fe12:3456%eth0", "fe80:•••%eth0"),
         ("punktfunk_host::audio::stage", "punktfunk_host::audio::stage"),
+        ("sound::d::built find::bad mod::b", "sound::d::built find::bad mod::b"),
         ("at 12:34:56 version 6.18.44 [::1]:80", "at 12:34:56 version 6.18.44 [::1]:80"),
         (
             "/usr/lib/x86_64-linux-gnu/pipewire-0.3/libpipewire-module",
