@@ -22,6 +22,8 @@ mod tally;
 mod test;
 mod vm;
 mod web;
+#[cfg(test)]
+mod workflows;
 
 use std::process::ExitCode;
 
