@@ -12,6 +12,7 @@ import {
   type Page,
   type Response,
 } from "playwright-core";
+import { within } from "./wait.ts";
 
 const BROWSERS = [
   "/usr/bin/chromium",
@@ -20,13 +21,44 @@ const BROWSERS = [
   "/usr/bin/google-chrome-stable",
 ];
 
+/** Far more than a browser takes to start for the first time on a slow machine. */
+const START_MS = 120_000;
+
 /** Starts the machine's own browser. */
 export async function launch(): Promise<Browser> {
   const executablePath = BROWSERS.find((path) => existsSync(path));
   if (executablePath === undefined) throw new Error(`no browser: none of ${BROWSERS.join(", ")}`);
-  // The sandbox of the browser does not work for root.
-  const args = process.getuid?.() === 0 ? ["--no-sandbox"] : [];
-  return await chromium.launch({ executablePath, args: [...args, "--disable-dev-shm-usage"] });
+  const start = (...args: string[]) =>
+    chromium.launch({
+      executablePath,
+      args: [...args, "--disable-dev-shm-usage"],
+      timeout: START_MS,
+    });
+  // It sees nothing but our own hosts, so it may do without the sandbox where that does not
+  // work: for root, and where nobody may have namespaces of his own.
+  if (process.getuid?.() === 0) return await start("--no-sandbox");
+  return await start().catch(() => start("--no-sandbox"));
+}
+
+/** Why there is no browser that works here; undefined when there is one. */
+export async function unusable(): Promise<string | undefined> {
+  let why = "";
+  for (let tries = 0; tries < 2; tries++) {
+    try {
+      const browser = await launch();
+      try {
+        const page = await browser.newPage();
+        await page.setContent("<p>works</p>", { timeout: START_MS });
+        return undefined;
+      } finally {
+        await within("the end of the browser", 20, browser.close()).catch(() => {});
+      }
+    } catch (error) {
+      why = error instanceof Error ? error.message : `${error}`;
+    }
+  }
+  // What follows is the whole command, and what the browser said.
+  return why.split("\n").slice(0, 2).join(" ").slice(0, 300);
 }
 
 /** A browser's window with nothing in it yet, and what it did wrong so far. */
@@ -66,7 +98,7 @@ export class Window {
       ...options,
     });
     // Generous: what is waited for is on the page, however slow the machine is.
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(45_000);
     return new Window(context, await context.newPage(), origin);
   }
 
@@ -89,6 +121,8 @@ export class Window {
     const text = message.text();
     // What came of a request is judged where its answer is seen.
     if (text.startsWith("Failed to load resource: the server responded with")) return;
+    // Somebody else's interface came or went.
+    if (text.includes("net::ERR_NETWORK_CHANGED")) return;
     const unreachable = text.includes("net::ERR_");
     if (unreachable && this.mayBeDown) return;
     const policy = text.includes("Content Security Policy") || text.includes("violates");

@@ -4,7 +4,7 @@
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { connect } from "node:net";
 import { join } from "node:path";
-import { Program } from "./process.ts";
+import { Program, sweep } from "./process.ts";
 import { until } from "./wait.ts";
 import { fileName, nativePort, type World } from "./world.ts";
 
@@ -19,6 +19,7 @@ export class Host {
   private readonly log: string;
   private readonly clients: Program[] = [];
   private server: Program;
+  private over = false;
 
   private constructor(world: World, name: string, base: number, config: string) {
     this.world = world;
@@ -71,6 +72,7 @@ export class Host {
   async killAndRestart(): Promise<void> {
     if (this.server.pid !== undefined) process.kill(this.server.pid, "SIGKILL");
     await this.server.ended();
+    if (this.over) throw new Error("the scenario is over");
     this.server = this.serve();
     await this.listening();
   }
@@ -100,8 +102,12 @@ export class Host {
 
   /** Ends the clients, then the host. */
   async stop(): Promise<void> {
-    await Promise.all(this.clients.map((client) => client.stop()));
-    await this.server.stop();
+    this.over = true;
+    await Promise.all(this.clients.map((client) => client.stop().catch(() => false)));
+    const { pid } = this.server;
+    const well = await this.server.stop().catch(() => false);
+    // What it started outlives a host that was killed.
+    if (!well && pid !== undefined) sweep(`/seat-${pid}-`);
   }
 
   /** Waits until both the clients' and the console's port answer. */
@@ -127,6 +133,7 @@ export class Host {
   }
 
   private client(args: string[]): Program {
+    if (this.over) throw new Error("the scenario is over");
     const client = new Program(this.world.program("punktfunk-probe"), args);
     this.clients.push(client);
     return client;

@@ -1,8 +1,17 @@
 // Programs that scenarios start: each is ended with its scenario, whatever became of it.
 
 import { type ChildProcess, spawn } from "node:child_process";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, readdirSync, readFileSync } from "node:fs";
 import { within } from "./wait.ts";
+
+/** All that run. Whatever ends this program ends them. */
+const running = new Set<ChildProcess>();
+process.on("exit", () => {
+  for (const child of running) {
+    child.kill("SIGKILL");
+    sweep(`/seat-${child.pid}-`);
+  }
+});
 
 export interface Ended {
   code: number | null;
@@ -26,6 +35,10 @@ export class Program {
     const file = log === undefined ? "pipe" : openSync(log, "a");
     this.child = spawn(path, args, { cwd: "/", stdio: ["ignore", file, file], env });
     if (typeof file === "number") closeSync(file);
+    running.add(this.child);
+    for (const event of ["error", "exit"]) {
+      this.child.once(event, () => running.delete(this.child));
+    }
     this.child.stdout?.on("data", (bytes: Buffer) => (this.stdout += bytes.toString()));
     this.child.stderr?.on("data", (bytes: Buffer) => (this.stderr += bytes.toString()));
     this.end = new Promise((done, failed) => {
@@ -61,15 +74,32 @@ export class Program {
     return ended.stdout;
   }
 
-  /** Asks it to end, then makes it. */
-  async stop(): Promise<void> {
-    if (!this.runs) return;
+  /** Asks it to end, then makes it; whether it ended when it was asked. */
+  async stop(): Promise<boolean> {
+    if (!this.runs) return true;
     this.child.kill("SIGTERM");
     try {
       await this.ended(15);
+      return true;
     } catch {
       this.child.kill("SIGKILL");
       await this.ended(5);
+      return false;
+    }
+  }
+}
+
+/** Kills what still runs and was started with these words: a program that is killed takes
+ *  nobody with it. */
+export function sweep(words: string): void {
+  const numbers = readdirSync("/proc").filter((name) => /^\d+$/.test(name));
+  for (const number of numbers) {
+    try {
+      const said = ["cmdline", "environ"].map((file) => readFileSync(`/proc/${number}/${file}`));
+      const ours = Number(number) === process.pid;
+      if (!ours && Buffer.concat(said).includes(words)) process.kill(Number(number), "SIGKILL");
+    } catch {
+      // It ended meanwhile, or it is not ours.
     }
   }
 }

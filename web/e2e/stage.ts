@@ -2,10 +2,16 @@
 // it ends with the scenario.
 
 import { join } from "node:path";
-import { type APIResponse, type BrowserContextOptions, type Page, request } from "playwright-core";
+import {
+  type APIResponse,
+  type Browser,
+  type BrowserContextOptions,
+  type Page,
+  request,
+} from "playwright-core";
 import { Window } from "./browser.ts";
 import { Host, PASSWORD } from "./host.ts";
-import { ensure } from "./wait.ts";
+import { ensure, within } from "./wait.ts";
 import { fileName, type World } from "./world.ts";
 
 /** Plays, and says what it measured. */
@@ -31,14 +37,17 @@ export interface Answer {
 export class Stage {
   readonly world: World;
   readonly name: string;
+  readonly browser: Browser;
   /** Claim secrets of this scenario: none may turn up anywhere. */
   readonly secrets: string[] = [];
   private hosts: Host[] = [];
   private windows: Window[] = [];
   private readonly closed: string[] = [];
+  private over = false;
 
-  constructor(world: World, name: string) {
+  constructor(world: World, browser: Browser, name: string) {
     this.world = world;
+    this.browser = browser;
     this.name = name;
   }
 
@@ -46,6 +55,8 @@ export class Stage {
   async unclaimed(config = ""): Promise<Host> {
     const host = await Host.start(this.world, this.name, config);
     this.hosts.push(host);
+    if (this.over) await host.stop();
+    this.goesOn();
     return host;
   }
 
@@ -62,8 +73,10 @@ export class Stage {
 
   /** A browser's window for this host's console. */
   async window(host: Host, options?: BrowserContextOptions): Promise<Window> {
-    const window = await Window.open(this.world.browser, host.origin, options);
+    const window = await Window.open(this.browser, host.origin, options);
     this.windows.push(window);
+    if (this.over) await window.close();
+    this.goesOn();
     return window;
   }
 
@@ -114,19 +127,39 @@ export class Stage {
     ensure(complaints.length === 0, complaints.slice(0, 4).join(" | "));
   }
 
-  /** Ends everything; before that, keeps what the pages of a failure show. */
+  /** Ends everything; before that, keeps what the pages of a failure show. Hosts that did
+   *  well end while others play. */
   async end(failed: boolean): Promise<void> {
-    for (const [index, window] of this.windows.entries()) {
-      if (failed) await this.screenshot(window.page, `failed-${index}`).catch(() => {});
-      await window.close().catch(() => {});
-    }
-    await Promise.all(this.hosts.map((host) => host.stop()));
+    this.over = true;
+    const { windows } = this;
+    const close = async () => {
+      for (const [index, window] of windows.entries()) {
+        if (failed) await this.screenshot(window.page, `failed-${index}`).catch(() => {});
+        await window.close();
+      }
+    };
+    // A browser that hangs is given up with all of its windows.
+    await within("the end of the windows", 40, close()).catch(() => {});
+    const hosts = Promise.all(this.hosts.map((host) => host.stop()));
+    if (failed) await hosts;
+    else this.world.leave(hosts);
+  }
+
+  /** What goes on after the end, because nobody waits for it any more, gets nothing new. */
+  private goesOn(): void {
+    ensure(!this.over, "the scenario is over");
   }
 }
 
-/** Plays one scenario, whatever becomes of it. */
-export async function play(world: World, name: string, scenario: Scenario): Promise<Outcome> {
-  const stage = new Stage(world, name);
+/** Plays one scenario, whatever becomes of it, within so many seconds. */
+export async function play(
+  world: World,
+  browser: Browser,
+  name: string,
+  scenario: Scenario,
+  seconds: number,
+): Promise<Outcome> {
+  const stage = new Stage(world, browser, name);
   const started = performance.now();
   const outcome = (kind: Outcome["kind"], note: string): Outcome => ({
     kind,
@@ -135,7 +168,7 @@ export async function play(world: World, name: string, scenario: Scenario): Prom
   });
   let failed = true;
   try {
-    const note = (await scenario(stage)) ?? "";
+    const note = (await within("the end of the scenario", seconds, scenario(stage))) ?? "";
     stage.judge();
     failed = false;
     return outcome("passed", note);

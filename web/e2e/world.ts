@@ -6,7 +6,6 @@ import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs
 import { createServer } from "node:net";
 import { networkInterfaces, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import type { Browser } from "playwright-core";
 
 /** The programs a host and a client consist of. */
 const PROGRAMS = ["punktfunk-host", "punktfunk-seat", "punktfunk-inputd", "punktfunk-probe"];
@@ -21,17 +20,17 @@ const UDP_PORTS = [9, 10, 11, NATIVE_PORT];
 export class World {
   /** Where screenshots and logs go. */
   readonly artefacts: string;
-  readonly browser: Browser;
   /** Holds everything that is gone afterwards. */
   readonly folder: string;
   /** This machine as its neighbours see it; loopback where there is no network. */
   readonly address: string;
   private readonly bin: string;
   private next: number;
+  /** Hosts of scenarios that are over, which take their time to end. */
+  private readonly ending = new Set<Promise<unknown>>();
 
-  constructor(programs: string, artefacts: string, browser: Browser) {
+  constructor(programs: string, artefacts: string) {
     this.artefacts = resolve(artefacts);
-    this.browser = browser;
     this.folder = mkdtempSync(join(tmpdir(), "punktfunk-console-"));
     // Started as root, the host becomes another user, which cannot read a checkout of root's.
     chmodSync(this.folder, 0o755);
@@ -63,6 +62,17 @@ export class World {
       if ([...tcp, ...udp].every(Boolean)) return base;
     }
     throw new Error(`no free ports for a host between ${FIRST_BASE} and ${LAST_BASE}`);
+  }
+
+  /** Lets something end while the next scenario is played. */
+  leave(end: Promise<unknown>): void {
+    this.ending.add(end);
+    end.catch(() => {}).finally(() => this.ending.delete(end));
+  }
+
+  /** Waits until everything that is left to end has ended. */
+  async calm(): Promise<void> {
+    await Promise.allSettled([...this.ending]);
   }
 
   /** Removes what it made. */
