@@ -2,6 +2,7 @@
 //!
 //! `web/e2e/run.ts` holds them and prints what became of each, as the other scenarios
 //! do. Here is what they need beforehand: programs, packages, the user a host becomes.
+//! Where no browser works it says so and skips them all.
 
 use std::path::Path;
 use std::process::ExitCode;

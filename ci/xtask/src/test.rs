@@ -32,6 +32,13 @@ pub struct Options {
     yes: bool,
 }
 
+impl Options {
+    /// Those that were asked for, else all; always in their order.
+    fn stages(&self) -> impl Iterator<Item = Stage> {
+        STAGES.into_iter().filter(|stage| self.stage.is_empty() || self.stage.contains(stage))
+    }
+}
+
 /// The stages, in their order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Stage {
@@ -62,9 +69,6 @@ const STAGES: [Stage; 7] = [
     Stage::E2e,
 ];
 
-/// Why the browser's scenarios have to be asked for.
-const UNPROVEN: &str = "some of them have not passed yet; `cargo xtask console` plays them all";
-
 /// Runs the stages and prints what came of them.
 pub fn run(options: &Options) -> Result<ExitCode> {
     if options.list_skipped {
@@ -74,14 +78,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let started = Instant::now();
     let mut tally = Tally::default();
     let mut times = Vec::new();
-    for stage in STAGES {
-        if !options.stage.is_empty() && !options.stage.contains(&stage) {
-            continue;
-        }
-        if stage == Stage::Console && options.stage.is_empty() {
-            tally.skip("scenarios in the browser", UNPROVEN);
-            continue;
-        }
+    for stage in options.stages() {
         println!("\n=== {} ===", name(stage));
         let since = Instant::now();
         let outcome = run_stage(stage, options);
@@ -193,6 +190,19 @@ fn clock(time: Duration) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_stage_is_run_unless_some_are_asked_for() {
+        let stages = |stage: &[Stage]| {
+            let options = Options { stage: stage.to_vec(), list_skipped: false, yes: false };
+            options.stages().collect::<Vec<_>>()
+        };
+        assert_eq!(stages(&[]), STAGES);
+        assert_eq!(stages(&[Stage::E2e, Stage::Web]), [Stage::Web, Stage::E2e]);
+        assert_eq!(stages(&[Stage::Console]), [Stage::Console]);
+        // None is left out of the list itself.
+        assert_eq!(STAGES.as_slice(), <Stage as ValueEnum>::value_variants());
+    }
 
     #[test]
     fn the_last_line_is_the_result() {
