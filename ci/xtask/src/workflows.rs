@@ -32,7 +32,8 @@ fn every_command_of_a_workflow_is_one_of_ours() -> Result<()> {
             if before.trim_end().ends_with("name:") {
                 continue;
             }
-            let words = command.split_whitespace().take_while(|word| !word.starts_with(['\'', '|', '&', ';']));
+            let words =
+                command.split_whitespace().take_while(|word| !word.starts_with(['\'', '|', '&', ';']));
             Arguments::try_parse_from(std::iter::once("xtask").chain(words))
                 .with_context(|| format!("{}: {line}", path.display()))?;
             commands += 1;
