@@ -1,4 +1,4 @@
-//! `cargo xtask test`: set-up, checks, build, tests, end-to-end scenarios.
+//! `cargo xtask test`: set-up, checks, build, tests, packages, end-to-end scenarios.
 //!
 //! A stage that fails does not hide the next ones, except where they cannot do
 //! without it. The last line is the result, for people and for machines.
@@ -12,7 +12,7 @@ use clap::{Args, ValueEnum};
 
 use crate::packages::{self, Group};
 use crate::tally::{Tally, TestOutput};
-use crate::{build, check, console, e2e, exit_code, program, serve, web};
+use crate::{build, check, console, e2e, exit_code, package, program, serve, web};
 
 /// A run that takes longer says so, because nobody waits for tests that slow. It does not
 /// fail: how long a cold build takes is the machine's affair.
@@ -52,19 +52,22 @@ enum Stage {
     Build,
     /// Unit, property and process tests
     Tests,
+    /// Packages are made, compared, installed into clean systems and taken out again
+    Package,
     /// The console in a real browser, with a real host and a real client
     Console,
     /// Scenarios with real processes
     E2e,
 }
 
-const STAGES: [Stage; 7] = [
+const STAGES: [Stage; 8] = [
     Stage::Packages,
     // Before whatever builds the host: it carries the console.
     Stage::Web,
     Stage::Check,
     Stage::Build,
     Stage::Tests,
+    Stage::Package,
     Stage::Console,
     Stage::E2e,
 ];
@@ -116,6 +119,7 @@ fn run_stage(stage: Stage, options: &Options) -> Result<Tally> {
         Stage::Check => check::checks(),
         Stage::Build => build::everything().map(|_| Tally::default()),
         Stage::Tests => tests(),
+        Stage::Package => package::trial::stage(&build::folder("ci")?, options.yes),
         Stage::Console => console::scenarios(&build::folder("ci")?, &console::Options::default()),
         Stage::E2e => e2e::scenarios(&build::folder("ci")?, &e2e::Options::default()),
     }

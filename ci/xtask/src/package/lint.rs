@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 
@@ -70,13 +71,16 @@ pub fn check(tally: &mut Tally, name: &str, needs: &str, check: impl FnOnce() ->
         tally.skip(name, format!("{needs} is not installed; `cargo xtask package` brings it"));
         return;
     }
-    match check() {
+    let since = Instant::now();
+    let outcome = check();
+    let time = since.elapsed().as_secs();
+    match outcome {
         Ok(()) => {
-            println!("ok {name}");
+            println!("ok {name} ({time} s)");
             tally.passed += 1;
         }
         Err(error) => {
-            println!("FAILED {name}: {error:#}");
+            println!("FAILED {name} ({time} s): {error:#}");
             tally.fail(format!("{name}: {error:#}"));
         }
     }

@@ -30,8 +30,9 @@ pub fn base(deb: &Path, release: &str) -> Result<PathBuf> {
         println!("  the clean Debian is there from an earlier run");
     } else {
         let fresh = file.with_extension("new");
-        let mut make = Command::new("mmdebstrap");
-        make.args(["--variant=minbase", "--quiet", "--format=tar"]);
+        // An archive that does not answer is not waited for.
+        let mut make = Command::new("timeout");
+        make.args(["--kill-after=20", "420", "mmdebstrap", "--variant=minbase", "--quiet", "--format=tar"]);
         make.arg(format!("--include={names}"));
         make.arg(release).arg(&fresh);
         super::said_well(&mut make)?;

@@ -14,6 +14,12 @@ use crate::program;
 /// The longest anything may take that is waited for; most takes a second.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
+/// The unit of the host.
+const HOST: &str = "image/rootfs/usr/lib/systemd/user/punktfunk-host.service";
+
+/// A user that every Debian has and nothing runs as.
+const ANYBODY: &str = "daemon";
+
 /// A booted machine.
 pub struct Machine {
     container: Child,
@@ -40,7 +46,12 @@ impl Machine {
         let net = u32::from(Ipv4Addr::new(198, 18, 0, 0)) + (process % 32_768) * 4;
         let mut machine =
             Self { container, leader: 0, root: root.to_owned(), address: Ipv4Addr::from(net + 2) };
-        machine.leader = until("the container has a first process", || machine.first_process())?;
+        let started = until("the container has a first process", || match machine.container.try_wait() {
+            Ok(None) => machine.first_process().map(Some),
+            // It gave up.
+            _ => Some(None),
+        })?;
+        machine.leader = started.with_context(|| format!("systemd-nspawn: {}", machine.last_words()))?;
         let outside = Ipv4Addr::from(net + 1);
         let link = format!("ve-pf{process}");
         until("the container has a network", || {
@@ -87,11 +98,12 @@ impl Machine {
         command
     }
 
-    /// A program inside, as the user of the host, with its manager.
-    pub fn as_host(&self, words: &[&str]) -> Result<Command> {
-        let uid = self.must(&["id", "-u", "punktfunk"])?;
+    /// A program inside, as `user`, with that user's manager.
+    pub fn as_user(&self, user: &str, words: &[&str]) -> Result<Command> {
+        let uid = self.must(&["id", "-u", user])?;
         let place = format!("XDG_RUNTIME_DIR=/run/user/{}", uid.trim());
-        let user = ["setpriv", "--reuid=punktfunk", "--regid=punktfunk", "--init-groups", "env", &place];
+        let (uid, group) = (format!("--reuid={user}"), format!("--regid={user}"));
+        let user = ["setpriv", &uid, &group, "--init-groups", "env", &place];
         Ok(self.command(&[&user, words].concat()))
     }
 
@@ -113,7 +125,13 @@ impl Machine {
         Ok(())
     }
 
-    fn first_process(&mut self) -> Option<u32> {
+    /// What the container said last.
+    fn last_words(&self) -> String {
+        let log = fs::read_to_string(self.root.with_extension("log")).unwrap_or_default();
+        log.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it ended without a word").to_owned()
+    }
+
+    fn first_process(&self) -> Option<u32> {
         let outer = self.container.id();
         let children = fs::read_to_string(format!("/proc/{outer}/task/{outer}/children")).ok()?;
         // Before it is the one, a helper sets the container up.
@@ -162,6 +180,43 @@ pub fn until<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> Result<T> {
     }
 }
 
+/// Boots a tree that holds nothing of ours, and starts a unit as confined as the host's in a
+/// user's manager. What fails here is lacking on this machine.
+pub fn can_boot(root: &Path) -> Result<()> {
+    let host = fs::read_to_string(program::root().join(HOST))?;
+    let units = root.join("etc/systemd/user");
+    fs::create_dir_all(&units)?;
+    let unit = units.join("confined.service");
+    fs::write(&unit, confined(&host)?)?;
+    let machine = Machine::boot(root)?;
+    let uid = machine.must(&["id", "-u", ANYBODY])?;
+    machine.must(&["systemctl", "start", &format!("user@{}.service", uid.trim())])?;
+    succeed(&mut machine.as_user(ANYBODY, &["systemctl", "--user", "start", "confined.service"])?)?;
+    machine.power_off()?;
+    Ok(fs::remove_file(&unit)?)
+}
+
+/// The host's unit with nothing in it but its confinement.
+fn confined(host: &str) -> Result<String> {
+    let (_, confinement) = host.split_once("NoNewPrivileges=").context("the unit of the host is open")?;
+    let confinement = confinement.split("\n[").next().unwrap_or_default();
+    Ok(format!("[Service]\nType=oneshot\nExecStart=/bin/true\nNoNewPrivileges={confinement}\n"))
+}
+
 fn ip(command: &mut Command, arguments: &[&str]) -> Result<()> {
     succeed(command.args(arguments)).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_unit_is_as_confined_as_the_host_and_does_nothing() {
+        let host = fs::read_to_string(program::root().join(HOST)).unwrap();
+        let unit = confined(&host).unwrap();
+        assert!(unit.contains("\nSystemCallFilter=@system-service\n"), "{unit}");
+        assert!(!unit.contains("punktfunk-host") && !unit.contains("[Install]"), "{unit}");
+        assert!(confined("[Service]\n").is_err());
+    }
 }
