@@ -104,3 +104,13 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 fn exit_code(ok: bool) -> ExitCode {
     if ok { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_commands_fit_together() {
+        <Arguments as clap::CommandFactory>::command().debug_assert();
+    }
+}

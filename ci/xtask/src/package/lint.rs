@@ -20,13 +20,14 @@ const UNITS: [(&str, u32, &str); 2] = [
 ];
 
 /// Scripts that machines run.
-const SCRIPTS: [&str; 6] = [
+const SCRIPTS: [&str; 7] = [
     "image/rootfs/usr/lib/punktfunk/punktfunk-activate",
     "image/rootfs/usr/share/gamescope-session-plus/sessions.d/punktfunk",
     "deb/postinst",
     "deb/prerm",
     "deb/postrm",
     "arch/punktfunk.install",
+    "sysext/trial.sh",
 ];
 
 /// Checks what lies in the source tree; `work` is a folder for copies.

@@ -12,6 +12,7 @@ mod lint;
 pub mod manifest;
 mod rpm;
 pub mod stage;
+pub mod sysext;
 pub mod trial;
 
 use std::fs;
@@ -43,6 +44,9 @@ pub struct Options {
     /// Counts packages of one version
     #[arg(long, value_name = "N", default_value_t = 1)]
     revision: u32,
+    /// Of the system extension.
+    #[command(flatten)]
+    sysext: sysext::Options,
 }
 
 /// What can be made.
@@ -56,6 +60,10 @@ enum What {
     Arch,
     /// All three
     All,
+    /// The system extension, for systems whose /usr cannot be written to
+    Sysext,
+    /// Nothing: install, update, break and remove the extension on four pretended systems
+    SysextTrial,
     /// Nothing: install the three, remove them, compare them, and say what is wrong
     Trial,
 }
@@ -77,6 +85,15 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         What::Rpm => vec![Format::Rpm],
         What::Arch => vec![Format::Arch],
         What::All => PACKAGES.to_vec(),
+        What::Sysext => {
+            println!("{}", sysext::make(&built, options.revision, &options.sysext)?.display());
+            return Ok(ExitCode::SUCCESS);
+        }
+        What::SysextTrial => {
+            let tally = sysext::trial::run(&built)?;
+            println!("{tally}");
+            return Ok(exit_code(tally.is_good()));
+        }
         What::Trial => {
             let tally = trial::all(&built)?;
             println!("{tally}");
