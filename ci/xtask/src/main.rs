@@ -11,6 +11,7 @@ mod check;
 mod console;
 mod e2e;
 mod fuzz;
+mod image;
 mod layers;
 mod licences;
 mod package;
@@ -65,6 +66,8 @@ enum Command {
     Fuzz(fuzz::Options),
     /// Make packages for distributions, or try those that were made
     Package(package::Options),
+    /// Make the appliance: the image of a whole system
+    Image(image::Options),
     /// Boot a virtual machine for what needs a kernel of its own (fetches a kernel)
     Vm(vm::Options),
     /// Wait until a host listens and say how to reach it
@@ -95,6 +98,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Bench(options) => bench::run(&options),
         Command::Fuzz(options) => fuzz::run(&options),
         Command::Package(options) => package::run(&options),
+        Command::Image(options) => image::run(&options),
         Command::Vm(options) => vm::run(&options),
         Command::Announce(options) => serve::announce(&options),
     }

@@ -26,6 +26,8 @@ pub enum Group {
     Vm,
     /// To make packages, and to try them.
     Package,
+    /// To make the image of a whole system.
+    Image,
 }
 
 /// One file of `ci/packages`.
@@ -198,7 +200,7 @@ mod tests {
         let families = families().unwrap();
         assert_eq!(families.len(), 3);
         for family in families {
-            for group in [Group::Build, Group::Run, Group::Test, Group::Vm, Group::Package] {
+            for group in [Group::Build, Group::Run, Group::Test, Group::Vm, Group::Package, Group::Image] {
                 assert!(!family.packages[&group].is_empty(), "{:?} {group:?}", family.ids);
             }
             assert!(family.query.iter().any(|word| word.contains("{}")));

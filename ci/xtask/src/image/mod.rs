@@ -1,0 +1,138 @@
+//! `cargo xtask image`: the appliance, a system of which all is made here. `Containerfile`
+//! says how, `image/inputs.toml` from what, `image/rootfs` what of ours is in it.
+//!
+//! What is made lies in `target/image`. Only root can do it: files of an image are root's.
+
+mod build;
+mod inputs;
+mod lint;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Subcommand, ValueEnum};
+
+use crate::packages::{self, Group};
+use crate::{exit_code, program};
+
+/// Options of `cargo xtask image`.
+#[derive(Args)]
+pub struct Options {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Build the image and lay its files out, to be looked at and installed
+    Build(Build),
+    /// Check the files of an image: bootc's rules and our own
+    Lint {
+        /// The files of an image [default: those of the last build]
+        root: Option<PathBuf>,
+    },
+}
+
+/// Options of `cargo xtask image build`.
+#[derive(Args)]
+pub struct Build {
+    /// What to build upon, as image/inputs.toml names it
+    #[arg(long, value_name = "NAME", default_value = "debian")]
+    base: String,
+    /// What graphics cards it is for
+    #[arg(long, value_enum, default_value = "mesa")]
+    flavour: Flavour,
+    /// Refuse everything that image/inputs.toml leaves open
+    #[arg(long)]
+    release: bool,
+    /// Install missing system packages without asking
+    #[arg(long)]
+    yes: bool,
+    /// Cargo profile to build
+    #[arg(long, value_name = "NAME", default_value = "release")]
+    profile: String,
+    /// Take the programs that are built already
+    #[arg(long)]
+    built: bool,
+}
+
+/// What is installed for graphics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Flavour {
+    /// Nothing
+    Core,
+    /// AMD and Intel
+    Mesa,
+    /// NVIDIA
+    Nvidia,
+}
+
+impl Flavour {
+    /// As the lists of packages are called.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Core => "core",
+            Self::Mesa => "mesa",
+            Self::Nvidia => "nvidia",
+        }
+    }
+}
+
+/// Does what was asked for.
+pub fn run(options: &Options) -> Result<ExitCode> {
+    match &options.verb {
+        Verb::Build(options) => {
+            // First what costs nothing: a release with something missing is not begun.
+            let inputs = inputs::Inputs::read()?;
+            let base = inputs.base(&options.base, options.flavour)?;
+            if options.release {
+                inputs.is_settled(&options.base)?;
+            }
+            only_root()?;
+            packages::ensure(&[Group::Build, Group::Image], options.yes)?;
+            let root = build::run(options, &inputs, base)?;
+            checked(&root)
+        }
+        Verb::Lint { root } => match root {
+            Some(root) => checked(root),
+            None => checked(&built_root()?),
+        },
+    }
+}
+
+/// The files of the last image.
+fn built_root() -> Result<PathBuf> {
+    let root = folder()?.join("root");
+    ensure!(root.join("usr").is_dir(), "there is no image yet: `cargo xtask image build`");
+    Ok(root)
+}
+
+fn checked(root: &Path) -> Result<ExitCode> {
+    let tally = lint::all(root)?;
+    println!("{tally}");
+    Ok(exit_code(tally.is_good()))
+}
+
+fn only_root() -> Result<()> {
+    ensure!(program::is_root(), "only root can do this: files of an image are root's");
+    Ok(())
+}
+
+/// Where images are made.
+fn folder() -> Result<PathBuf> {
+    let folder = crate::build::target()?.join("image");
+    fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    Ok(folder)
+}
+
+/// An empty folder, whatever was there.
+fn empty(folder: &Path) -> Result<PathBuf> {
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
+    }
+    fs::create_dir_all(folder).with_context(|| format!("making {}", folder.display()))?;
+    Ok(folder.to_owned())
+}
