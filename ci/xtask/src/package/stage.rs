@@ -113,11 +113,15 @@ fn pack(file: &Path) -> Result<()> {
     Ok(fs::write(file, output.stdout)?)
 }
 
-/// What `SOURCE_DATE_EPOCH` says, else the time of the last commit.
+/// Seconds since 1970 at the start of 2026; nothing of this is older. Packages with files
+/// from 1970 are refused by those who check them.
+const OLDEST: u64 = 1_767_225_600;
+
+/// What `SOURCE_DATE_EPOCH` says, else the time of the last commit, if git knows of one.
 fn epoch() -> u64 {
     let said = std::env::var("SOURCE_DATE_EPOCH").ok();
     let commit = || program::output(program::in_root("git").args(["log", "-1", "--format=%ct"]));
-    said.or_else(commit).and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+    said.or_else(commit).and_then(|text| text.trim().parse().ok()).unwrap_or(0).max(OLDEST)
 }
 
 /// The version in `Cargo.toml`, which all our crates share.
