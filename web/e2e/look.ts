@@ -51,6 +51,7 @@ export async function strandedByArrows(page: Page): Promise<string[]> {
   if (first === undefined) return [];
   const [reached, waiting] = [new Set([first]), [first]];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
+    if (reached.size === wanted.length) return [];
     for (const key of ["ArrowDown", "ArrowRight", "ArrowUp", "ArrowLeft"]) {
       await page.evaluate(
         (mark) => document.querySelector<HTMLElement>(`[data-walk="${mark}"]`)?.focus(),
