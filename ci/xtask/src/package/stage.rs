@@ -5,6 +5,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 
@@ -117,11 +118,14 @@ fn pack(file: &Path) -> Result<()> {
 /// from 1970 are refused by those who check them.
 const OLDEST: u64 = 1_767_225_600;
 
-/// What `SOURCE_DATE_EPOCH` says, else the time of the last commit, if git knows of one.
+/// What `SOURCE_DATE_EPOCH` says, else the time of the last commit, if git knows of one and
+/// it is not in this machine's future.
 fn epoch() -> u64 {
     let said = std::env::var("SOURCE_DATE_EPOCH").ok();
     let commit = || program::output(program::in_root("git").args(["log", "-1", "--format=%ct"]));
-    said.or_else(commit).and_then(|text| text.trim().parse().ok()).unwrap_or(0).max(OLDEST)
+    let time = said.or_else(commit).and_then(|text| text.trim().parse().ok());
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
+    time.filter(|time| (OLDEST..=now).contains(time)).unwrap_or(OLDEST)
 }
 
 /// The version in `Cargo.toml`, which all our crates share.
