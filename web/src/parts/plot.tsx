@@ -90,7 +90,9 @@ function options(
       {
         ...axis,
         grid: { show: false },
-        size: rem * 1.6,
+        size: rem * 1.8,
+        // Its first value stands below the lowest one of the other axis.
+        gap: Math.round(rem * 0.65),
         splits: () => [-60, -45, -30, -15, 0],
         values: (_, splits) => splits.map((at) => `${at} s`),
       },
