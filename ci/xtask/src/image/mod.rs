@@ -3,7 +3,9 @@
 //!
 //! What is made lies in `target/image`. Only root can do it: files of an image are root's.
 
+mod boot;
 mod build;
+mod disk;
 mod inputs;
 mod lint;
 
@@ -32,6 +34,21 @@ enum Verb {
     Lint {
         /// The files of an image [default: those of the last build]
         root: Option<PathBuf>,
+    },
+    /// Install the image onto a disk for trying
+    Disk {
+        /// Install missing system packages without asking
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Boot that disk in an emulated machine, look at it and play on it
+    Boot {
+        /// Where the probe is from
+        #[arg(long, value_name = "NAME", default_value = "release")]
+        profile: String,
+        /// Install missing system packages without asking
+        #[arg(long)]
+        yes: bool,
     },
 }
 
@@ -100,6 +117,18 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             Some(root) => checked(root),
             None => checked(&built_root()?),
         },
+        Verb::Disk { yes } => {
+            only_root()?;
+            packages::ensure(&[Group::Image], *yes)?;
+            disk::make(&built_root()?)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Verb::Boot { profile, yes } => {
+            only_root()?;
+            packages::ensure(&[Group::Image, Group::Vm], *yes)?;
+            boot::run(&disk::made()?, &crate::build::folder(profile)?)?;
+            Ok(ExitCode::SUCCESS)
+        }
     }
 }
 
