@@ -44,7 +44,7 @@ enum Verb {
     /// Boot that disk in an emulated machine, look at it and play on it
     Boot {
         /// Where the probe is from
-        #[arg(long, value_name = "NAME", default_value = "release")]
+        #[arg(long, value_name = "NAME", default_value = "dist")]
         profile: String,
         /// Install missing system packages without asking
         #[arg(long)]
@@ -68,7 +68,7 @@ pub struct Build {
     #[arg(long)]
     yes: bool,
     /// Cargo profile to build
-    #[arg(long, value_name = "NAME", default_value = "release")]
+    #[arg(long, value_name = "NAME", default_value = "dist")]
     profile: String,
     /// Take the programs that are built already
     #[arg(long)]

@@ -36,7 +36,7 @@ pub struct Options {
     #[arg(long)]
     yes: bool,
     /// Cargo profile to build
-    #[arg(long, value_name = "NAME", default_value = "release")]
+    #[arg(long, value_name = "NAME", default_value = "dist")]
     profile: String,
     /// Take the programs that are built already
     #[arg(long)]
