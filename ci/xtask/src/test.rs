@@ -125,11 +125,28 @@ fn run_stage(stage: Stage, options: &Options) -> Result<Tally> {
     }
 }
 
+/// More than this many failures are no accident of time.
+const TRIED_AGAIN: usize = 3;
+
+/// Every test of the workspace. A few that failed are tried once more, by themselves: many
+/// play with real processes, on machines that others use, too. It is told.
 fn tests() -> Result<Tally> {
+    let mut tally = cargo_test(&[])?;
+    if !tally.is_good() && tally.failed.len() <= TRIED_AGAIN {
+        println!("\nonce more: {}", tally.failed.join(", "));
+        let mut only = vec!["--exact"];
+        only.extend(tally.failed.iter().map(String::as_str));
+        tally.retried(&cargo_test(&only)?);
+    }
+    Ok(tally)
+}
+
+/// Runs `cargo test` with these options of test programs.
+fn cargo_test(only: &[&str]) -> Result<Tally> {
     let mut output = TestOutput::default();
     let mut cargo = program::cargo();
     cargo.args(["test", "--profile", "ci", "--workspace", "--no-fail-fast", "--", "--show-output"]);
-    let completed = program::each_line(&mut cargo, |line| {
+    let completed = program::each_line(cargo.args(only), |line| {
         if output.line(line) {
             println!("{line}");
         }
@@ -150,6 +167,12 @@ fn summary(tally: &Tally, times: &[(Stage, Duration)], total: Duration) -> Strin
         text += "\nskipped:\n";
         for (name, reason) in &tally.skipped {
             text += &format!("  {name}: {reason}\n");
+        }
+    }
+    if !tally.again.is_empty() {
+        text += "\npassed only when tried again:\n";
+        for name in &tally.again {
+            text += &format!("  {name}\n");
         }
     }
     if !tally.failed.is_empty() {

@@ -58,6 +58,12 @@ fn start(name: &str, size: (u32, u32)) -> Seat {
     Seat { directory, process, link }
 }
 
+/// Where a terminal is on a desktop of 1280x720, all is of one colour: not the backdrop any more.
+fn is_flat(frame: &Frame) -> bool {
+    let corner = pixel(frame, 300, 580);
+    [(900, 580), (300, 400), (900, 400)].iter().all(|(x, y)| pixel(frame, *x, *y) == corner)
+}
+
 impl Seat {
     fn launch(&self, argv: &[&str]) {
         let kind = match argv {
@@ -99,7 +105,18 @@ impl Seat {
 
     /// Reads frames until none comes for a while; the last one.
     fn settled(&mut self) -> Frame {
-        let mut last = self.frame("a first frame", |_| true);
+        let first = self.frame("a first frame", |_| true);
+        self.quiet(first)
+    }
+
+    /// The desktop of 1280x720, once its terminal is seen and nothing moves.
+    fn desktop(&mut self) -> Frame {
+        self.launch(&[]);
+        let first = self.frame("the terminal", is_flat);
+        self.quiet(first)
+    }
+
+    fn quiet(&mut self, mut last: Frame) -> Frame {
         while let Some(event) = self.link.next_event(Duration::from_millis(700)).unwrap() {
             if let Event::Frame(frame) = event {
                 last = frame;
@@ -225,8 +242,7 @@ fn a_desktop_opens_terminals_and_a_host_finds_it_again() {
         return;
     }
     let mut seat = start("desktop", (1280, 720));
-    seat.launch(&[]);
-    let first = seat.settled();
+    let first = seat.desktop();
     save(&first, "desktop-one.png");
     drop(first);
     seat.input(Input::PointerPosition { x: 0.6, y: 0.4 });
@@ -380,8 +396,7 @@ fn a_window_is_moved_by_its_title_bar() {
         return;
     }
     let mut seat = start("move", (1280, 720));
-    seat.launch(&[]);
-    let inside = pixel(&seat.settled(), 300, 200);
+    let inside = pixel(&seat.desktop(), 300, 200);
     seat.input(Input::PointerPosition { x: 0.5, y: 0.185 });
     seat.input(Input::PointerButton { code: 0x110, down: true });
     seat.input(Input::PointerPosition { x: 0.7, y: 0.3 });
@@ -446,12 +461,7 @@ fn a_press_beside_a_menu_is_not_lost() {
     const BLACK: [u8; 3] = [0, 0, 0];
     let mut seat = start("menus", (1280, 720));
     seat.launch(&[]);
-    // One colour: not the backdrop any more.
-    let flat = |frame: &Frame| {
-        let corner = pixel(frame, 300, 580);
-        [(900, 580), (300, 400), (900, 400)].iter().all(|(x, y)| pixel(frame, *x, *y) == corner)
-    };
-    let foot = pixel(&seat.frame("the first terminal", flat), 300, 580);
+    let foot = pixel(&seat.frame("the first terminal", is_flat), 300, 580);
     seat.shell_answers();
     seat.text("weston-terminal &\n");
     drop(seat.frame("a second terminal in front", |frame| pixel(frame, 640, 500) == BLACK));

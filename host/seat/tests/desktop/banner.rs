@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use punktfunk_seat_ipc::ToSeat;
 
-use crate::stage::{lacks, pixel, start, wait_for};
+use crate::stage::{lacks, pixel, start};
 use crate::wayland::Wayland;
 
 #[test]
@@ -13,9 +13,7 @@ fn a_text_of_the_owner_is_seen_and_takes_nothing_away() {
         return;
     }
     let mut seat = start("banner", (640, 360), &[]);
-    seat.launch(&[], &[]);
-    wait_for("the desktop", || (!seat.running("foot").is_empty()).then_some(()));
-    drop(seat.settled());
+    drop(seat.desktop(&[]));
     let mut client = Wayland::connect(&seat);
     let window = client.window((300, 200), 0x00_ff_00_00);
     window.toplevel.set_fullscreen(None);

@@ -32,8 +32,7 @@ impl Drop for Program {
 impl Stage {
     fn new() -> Self {
         let mut seat = start("clients", (1280, 720), &[]);
-        seat.launch(&[], &[]);
-        drop(seat.settled());
+        drop(seat.desktop(&[]));
         let folder = seat.directory.parent().unwrap().to_owned();
         let server = wait_for("Xwayland", || seat.running("Xwayland").into_iter().next());
         let display = server.split_whitespace().find(|word| word.starts_with(':')).unwrap().to_owned();

@@ -131,9 +131,8 @@ fn each_client_sees_what_it_may() {
     assert!(OF_THE_DESKTOP.iter().all(|name| !kiosk.iter().any(|offered| offered == name)), "{kiosk:#?}");
     seat.quit();
 
-    let seat = start("globals", (640, 360), &[]);
-    seat.launch(&[], &[]);
-    stage::wait_for("the desktop", || (!seat.running("foot").is_empty()).then_some(()));
+    let mut seat = start("globals", (640, 360), &[]);
+    drop(seat.desktop(&[]));
     let mut plain = Client::new(&seat);
     let offered = plain.offered();
     for name in OF_ALL.iter().chain(&OF_THE_DESKTOP).chain([&NOT_IN_A_SANDBOX]) {

@@ -62,8 +62,7 @@ fn the_launcher_starts_what_is_typed_or_pressed() {
     let folders = format!("{}:/usr/share", data.display());
     let env = [("XDG_DATA_DIRS", folders.as_str()), ("XDG_DATA_HOME", "/nonexistent")];
     let mut seat = start("launcher", (1280, 720), &env);
-    seat.launch(&[], &[]);
-    drop(seat.settled());
+    drop(seat.desktop(&[]));
     seat.key(key::SUPER);
     let open = seat.settled();
     save(&open, "launcher.png");
@@ -115,8 +114,7 @@ fn alt_tab_goes_through_the_windows_and_back() {
         return;
     }
     let mut seat = start("switch", (1280, 720), &[]);
-    seat.launch(&[], &[]);
-    drop(seat.settled());
+    drop(seat.desktop(&[]));
     let dir = seat.directory.parent().unwrap().to_owned();
     // Three terminals that say who they are when asked.
     let who = |seat: &mut Seat, name: &str| {
@@ -203,8 +201,7 @@ fn panels_keep_their_edge_and_menus_take_the_keys() {
     fs::write(&config, r#"{"layer": "top", "position": "top", "height": 40, "modules-center": ["clock"]}"#)
         .unwrap();
     fs::write(&style, "* { background: #ff0000; border: none; min-height: 0; }").unwrap();
-    seat.launch(&[], &[]);
-    drop(seat.settled());
+    drop(seat.desktop(&[]));
     let (config, style) = (config.to_string_lossy().into_owned(), style.to_string_lossy().into_owned());
     let waybar = Client::start(&seat, "waybar", &["-c", &config, "-s", &style], None);
     let shown = |frame: &Frame| pixel(frame, 5, 5) == RED && pixel(frame, 1275, 35) == RED;
@@ -248,8 +245,7 @@ fn the_clipboard_goes_from_window_to_window() {
         return;
     }
     let mut seat = start("clipboard", (1280, 720), &[]);
-    seat.launch(&[], &[]);
-    drop(seat.settled());
+    drop(seat.desktop(&[]));
     let _copy = Client::start(&seat, "wl-copy", &["--foreground", "copied text"], None);
     let paste = |seat: &Seat, arguments: &[&str]| {
         let mut child = Command::new("wl-paste");

@@ -10,7 +10,7 @@ use wayland_protocols::xdg::shell::client::xdg_positioner::ConstraintAdjustment 
 use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_shell_v1::{Layer, ZwlrLayerShellV1};
 use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_surface_v1::Anchor;
 
-use crate::stage::{Seat, lacks, start, wait_for};
+use crate::stage::{Seat, lacks, start};
 use crate::wayland::{Toplevel, Wayland};
 
 const MOST: i32 = i32::MAX;
@@ -168,9 +168,7 @@ fn no_numbers_of_a_client_end_a_seat() {
         return;
     }
     let mut seat = start("numbers", (640, 360), &[]);
-    seat.launch(&[], &[]);
-    wait_for("the desktop", || (!seat.running("foot").is_empty()).then_some(()));
-    drop(seat.settled());
+    drop(seat.desktop(&[]));
     let mut good = Wayland::connect(&seat);
     for (what, abuse) in ABUSES {
         let mut client = Wayland::connect(&seat);

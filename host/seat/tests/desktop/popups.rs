@@ -4,7 +4,7 @@ use wayland_protocols::xdg::shell::client::xdg_positioner::ConstraintAdjustment 
 use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_shell_v1::{Layer, ZwlrLayerShellV1};
 use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_surface_v1::Anchor;
 
-use crate::stage::{lacks, start, wait_for};
+use crate::stage::{lacks, start};
 use crate::wayland::Wayland;
 
 #[test]
@@ -66,8 +66,7 @@ fn menus_of_panels_stay_on_the_screen() {
         return;
     }
     let mut seat = start("menu-panel", (640, 360), &[]);
-    seat.launch(&[], &[]);
-    wait_for("the desktop", || (!seat.running("foot").is_empty()).then_some(()));
+    drop(seat.desktop(&[]));
     let mut client = Wayland::connect(&seat);
     let shell: ZwlrLayerShellV1 = client.bind();
     let surface = client.surface();

@@ -23,8 +23,7 @@ fn everything_is_right_on_another_screen() {
         return;
     }
     let mut seat = start("resized", (1280, 720), &[]);
-    seat.launch(&[], &[]);
-    drop(seat.settled());
+    drop(seat.desktop(&[]));
     let server = wait_for("Xwayland", || seat.running("Xwayland").into_iter().next());
     let display = server.split_whitespace().find_map(|word| word.strip_prefix(':')).unwrap();
     let x = X::connect(display.parse().unwrap());

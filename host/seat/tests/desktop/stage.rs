@@ -150,9 +150,26 @@ impl Seat {
         panic!("waited too long for {what}");
     }
 
+    /// The desktop, once its terminal is seen and nothing moves. A window that a test opens
+    /// earlier might end up behind it.
+    pub fn desktop(&mut self, env: &[(&str, &str)]) -> Frame {
+        self.launch(&[], env);
+        let (x, y) = (self.size.0 / 2, self.size.1 * 3 / 5);
+        // One colour: not the backdrop any more.
+        let flat = |frame: &Frame| {
+            (1..64).all(|step| pixel(frame, x + step % 16, y + step / 16) == pixel(frame, x, y))
+        };
+        let first = self.frame("the terminal", flat);
+        self.quiet(first)
+    }
+
     /// Reads frames until none comes for a while; the last one.
     pub fn settled(&mut self) -> Frame {
-        let mut last = self.frame("a first frame", |_| true);
+        let first = self.frame("a first frame", |_| true);
+        self.quiet(first)
+    }
+
+    fn quiet(&mut self, mut last: Frame) -> Frame {
         while let Some(event) = self.link.next_event(Duration::from_millis(700)).unwrap() {
             if let Event::Frame(frame) = event {
                 last = frame;
