@@ -8,7 +8,34 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::program;
+use clap::Args;
+
+use crate::{program, web};
+
+/// Which programs a command takes: those that are built, or those it builds now.
+#[derive(Args)]
+pub struct Programs {
+    /// Install missing system packages without asking
+    #[arg(long)]
+    pub yes: bool,
+    /// Cargo profile to build
+    #[arg(long, value_name = "NAME", default_value = "dist")]
+    pub profile: String,
+    /// Take the programs that are built already
+    #[arg(long)]
+    pub built: bool,
+}
+
+impl Programs {
+    /// Builds them and the console, if that is wanted, and returns the folder they are in.
+    pub fn folder(&self) -> Result<PathBuf> {
+        if self.built {
+            return folder(&self.profile);
+        }
+        web::build()?;
+        programs(&self.profile)
+    }
+}
 
 /// The user that host and seats run as when started by root.
 pub const USER: &str = "punktfunk";

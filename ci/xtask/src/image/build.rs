@@ -12,19 +12,14 @@ use super::inputs::{Base, Inputs, Trust};
 use super::{Build, empty, folder};
 use crate::package::manifest::Format;
 use crate::package::stage::Stage;
-use crate::{build, program, web};
+use crate::program;
 
 /// What the image is called where it was built.
 const IMAGE: &str = "localhost/punktfunk";
 
 /// Builds, and returns where the files of the image lie.
 pub fn run(options: &Build, inputs: &Inputs, base: &Base) -> Result<PathBuf> {
-    let built = if options.built {
-        build::folder(&options.profile)?
-    } else {
-        web::build()?;
-        build::programs(&options.profile)?
-    };
+    let built = options.programs.folder()?;
     let folder = folder()?;
     let base = if base.suite.is_empty() { base.reference()? } else { debian(base, &folder)? };
     let stage = Stage::make(Format::Image, &built, 1)?;

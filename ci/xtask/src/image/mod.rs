@@ -64,15 +64,9 @@ pub struct Build {
     /// Refuse everything that image/inputs.toml leaves open
     #[arg(long)]
     release: bool,
-    /// Install missing system packages without asking
-    #[arg(long)]
-    yes: bool,
-    /// Cargo profile to build
-    #[arg(long, value_name = "NAME", default_value = "dist")]
-    profile: String,
-    /// Take the programs that are built already
-    #[arg(long)]
-    built: bool,
+    /// Of what it is made.
+    #[command(flatten)]
+    programs: crate::build::Programs,
 }
 
 /// What is installed for graphics.
@@ -109,7 +103,7 @@ pub fn run(options: &Options) -> Result<ExitCode> {
                 inputs.is_settled(&options.base)?;
             }
             only_root()?;
-            packages::ensure(&[Group::Build, Group::Image], options.yes)?;
+            packages::ensure(&[Group::Build, Group::Image], options.programs.yes)?;
             let root = build::run(options, &inputs, base)?;
             checked(&root)
         }

@@ -23,7 +23,7 @@ use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
 use crate::packages::{self, Group};
-use crate::{build, exit_code, web};
+use crate::{build, exit_code};
 use manifest::Format;
 use stage::Stage;
 
@@ -32,15 +32,9 @@ use stage::Stage;
 pub struct Options {
     /// What to make
     what: What,
-    /// Install missing system packages without asking
-    #[arg(long)]
-    yes: bool,
-    /// Cargo profile to build
-    #[arg(long, value_name = "NAME", default_value = "dist")]
-    profile: String,
-    /// Take the programs that are built already
-    #[arg(long)]
-    built: bool,
+    /// Of what it is made.
+    #[command(flatten)]
+    programs: build::Programs,
     /// Counts packages of one version
     #[arg(long, value_name = "N", default_value_t = 1)]
     revision: u32,
@@ -73,13 +67,8 @@ pub const PACKAGES: [Format; 3] = [Format::Deb, Format::Rpm, Format::Arch];
 
 /// Builds, lays out, packs.
 pub fn run(options: &Options) -> Result<ExitCode> {
-    packages::ensure(&[Group::Build, Group::Package], options.yes)?;
-    let built = if options.built {
-        build::folder(&options.profile)?
-    } else {
-        web::build()?;
-        build::programs(&options.profile)?
-    };
+    packages::ensure(&[Group::Build, Group::Package], options.programs.yes)?;
+    let built = options.programs.folder()?;
     let formats = match options.what {
         What::Deb => vec![Format::Deb],
         What::Rpm => vec![Format::Rpm],

@@ -248,14 +248,9 @@ mod tests {
         tree
     }
 
-    fn found(tree: &Tree) -> Vec<&'static str> {
-        let bad = CHECKS.iter().filter(|check| !(check.look)(&tree.0).unwrap().is_empty());
-        bad.map(|check| check.name).collect()
-    }
-
     #[test]
     fn a_good_image_has_no_findings() {
-        assert_eq!(found(&good("good")), Vec::<&str>::new());
+        assert_eq!(good("good").found(&CHECKS), Vec::<&str>::new());
     }
 
     #[test]
@@ -296,11 +291,11 @@ mod tests {
         for (at, (check, spoil)) in spoil.into_iter().enumerate() {
             let tree = good(&format!("fault-{at}"));
             spoil(&tree);
-            assert_eq!(found(&tree), [check], "number {at}");
+            assert_eq!(tree.found(&CHECKS), [check], "number {at}");
         }
         // A log is something in /var, besides.
         let tree = good("log");
         tree.file("var/log/dpkg.log", "x");
-        assert_eq!(found(&tree), ["var-log", "var-tmpfiles"]);
+        assert_eq!(tree.found(&CHECKS), ["var-log", "var-tmpfiles"]);
     }
 }

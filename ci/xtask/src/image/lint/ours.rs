@@ -272,18 +272,13 @@ mod tests {
         tree
     }
 
-    fn found(tree: &Tree) -> Vec<&'static str> {
-        let bad = CHECKS.iter().filter(|check| !(check.look)(&tree.0).unwrap().is_empty());
-        bad.map(|check| check.name).collect()
-    }
-
     #[test]
     fn a_good_image_has_no_findings() {
-        assert_eq!(found(&good("our-good")), Vec::<&str>::new());
+        assert_eq!(good("our-good").found(&CHECKS), Vec::<&str>::new());
         // One for trying things, that takes no images.
         let tree = good("our-closed");
         tree.file(POLICY, r#"{"default":[{"type":"reject"}]}"#);
-        assert_eq!(found(&tree), Vec::<&str>::new());
+        assert_eq!(tree.found(&CHECKS), Vec::<&str>::new());
     }
 
     #[test]
@@ -326,11 +321,11 @@ mod tests {
         for (at, (check, spoil)) in spoil.into_iter().enumerate() {
             let tree = good(&format!("our-fault-{at}"));
             spoil(&tree);
-            assert_eq!(found(&tree), [check], "number {at}");
+            assert_eq!(tree.found(&CHECKS), [check], "number {at}");
         }
         let tree = good("our-user");
         tree.file("etc/passwd", "punktfunk:x:990:990::/:/bin/false\n");
-        assert_eq!(found(&tree), ["units-in-usr"]);
+        assert_eq!(tree.found(&CHECKS), ["units-in-usr"]);
     }
 
     #[test]

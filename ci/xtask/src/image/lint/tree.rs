@@ -88,6 +88,8 @@ pub mod made_up {
     use std::os::unix::fs::{PermissionsExt, symlink};
     use std::path::{Path, PathBuf};
 
+    use super::super::Check;
+
     /// A folder with the files of a small image in it.
     pub struct Tree(pub PathBuf);
 
@@ -140,6 +142,12 @@ pub mod made_up {
                 fs::remove_file(path).unwrap();
             }
             self
+        }
+
+        /// The names of those of `checks` that find something.
+        pub fn found(&self, checks: &[Check]) -> Vec<&'static str> {
+            let bad = checks.iter().filter(|check| !(check.look)(&self.0).unwrap().is_empty());
+            bad.map(|check| check.name).collect()
         }
     }
 
