@@ -16,6 +16,7 @@ mod layers;
 mod licences;
 mod package;
 mod packages;
+mod pages;
 mod program;
 mod promises;
 mod serve;

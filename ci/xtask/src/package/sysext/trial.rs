@@ -1,6 +1,7 @@
 //! The extension on systems that are pretended: a Debian tree with the `os-release` of
 //! another one is booted in a container, and `sysext/trial.sh` installs, updates, breaks,
-//! goes back and removes there. Releases are signed by minisign itself.
+//! goes back and removes there. What a person types for that is what `docs/install/sysext.md`
+//! says. Releases are signed by minisign itself.
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::{Options, complete, image_name, name, pack, put};
 use crate::package::manifest::Format;
 use crate::package::stage::Stage;
+use crate::pages::Steps;
 use crate::program;
 use crate::tally::Tally;
 
@@ -30,6 +32,15 @@ const SYSTEMS: [(&str, &str, &[Phase]); 4] = [
 /// Stands for SteamOS's updater. What it looks at is looked at again from outside.
 const UPDATER: &str = "[Service]\nType=oneshot\nRemainAfterExit=yes\n\
     ExecStart=/bin/sh -c 'test ! -e /usr/lib/punktfunk && ! pgrep -x punktfunk-host'\n";
+
+/// Sections of the page, and the files that hold their commands.
+const SCRIPTS: [(&str, &str); 5] = [
+    ("Install", "install"),
+    ("See what it does", "look"),
+    ("Update", "update"),
+    ("Go back", "go-back"),
+    ("Remove", "remove"),
+];
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
@@ -51,6 +62,7 @@ pub fn run(built: &Path) -> Result<Tally> {
     let folder = super::super::folder()?.join("sysext-trial");
     let shops = folder.join("shops");
     releases(built, &folder, &shops)?;
+    said_on_the_page(&folder, &shops)?;
     let root = root(&folder)?;
     for (system, release, restarts) in SYSTEMS {
         fs::write(root.join("usr/lib/os-release"), format!("NAME={system}\n{release}"))?;
@@ -110,6 +122,10 @@ fn root(folder: &Path) -> Result<PathBuf> {
     program::must(cp.args(["-a", "--reflink=auto"]).arg(&clean).arg(&root))?;
     let system = root.join("etc/systemd/system");
     fs::create_dir_all(system.join("multi-user.target.wants"))?;
+    // Who tries it is root already.
+    let sudo = root.join("usr/local/bin/sudo");
+    fs::write(&sudo, "#!/bin/sh\nexec \"$@\"\n")?;
+    fs::set_permissions(&sudo, fs::Permissions::from_mode(0o755))?;
     // The result is read from a file: a console may hold other lines.
     fs::write(
         system.join("trial.service"),
@@ -252,6 +268,24 @@ fn releases(built: &Path, folder: &Path, shops: &Path) -> Result<()> {
     })
 }
 
+/// What the script does by the page: a file each for the commands of a section. Looking at the
+/// signature is done here; the pretended systems have no minisign.
+fn said_on_the_page(folder: &Path, shops: &Path) -> Result<()> {
+    let mut page = Steps::of("sysext", "sysext.md")?;
+    let shop = shops.join("shop1");
+    fs::copy(folder.join("keys/trusted/current.pub"), shop.join("punktfunk.pub"))?;
+    for command in page.take("What you need")? {
+        let mut look = Command::new("sh");
+        program::must(look.args(["-euc", &command]).current_dir(&shop)).with_context(|| command.clone())?;
+    }
+    let place = shops.join("page");
+    fs::create_dir_all(&place)?;
+    for (section, name) in SCRIPTS {
+        fs::write(place.join(name), page.take(section)?.join("\n") + "\n")?;
+    }
+    page.all_taken()
+}
+
 fn copy(from: &Path, to: &Path) -> Result<()> {
     let mut cp = Command::new("cp");
     ensure!(program::output(cp.arg("-a").arg(from).arg(to)).is_some(), "{} cannot be copied", from.display());
@@ -288,6 +322,14 @@ mod tests {
         assert_eq!((tally.passed, tally.failed.len()), (1, 1));
         assert!(!count("ok a: b\n", &mut tally));
         assert!(!count("", &mut tally));
+    }
+
+    #[test]
+    fn every_section_of_the_page_is_run_by_the_script() {
+        let script = fs::read_to_string(program::root().join("sysext/trial.sh")).unwrap();
+        let run: Vec<_> = script.lines().filter_map(|line| line.trim().strip_prefix("page ")).collect();
+        let names: Vec<_> = run.iter().filter_map(|words| words.rsplit(' ').next()).collect();
+        assert_eq!(names, SCRIPTS.map(|(_, name)| name));
     }
 
     #[test]

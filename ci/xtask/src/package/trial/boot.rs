@@ -1,8 +1,12 @@
 //! The deb on a clean Debian that boots: the host is up without a login, looks at itself,
-//! pairs and plays with a client outside, is updated, removed and purged.
+//! pairs and plays with a client outside, is updated, taken back, removed, installed again
+//! and purged. The commands for that are those of `docs/install/debian.md`, as they stand
+//! there.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -14,6 +18,7 @@ use super::{debian, empty};
 use crate::package::lint::check;
 use crate::package::make;
 use crate::package::manifest::Format;
+use crate::pages::Steps;
 use crate::program;
 use crate::tally::Tally;
 
@@ -57,6 +62,9 @@ fn one_line(error: &anyhow::Error) -> String {
 }
 
 fn life(deb: &Path, built: &Path, root: &Path, work: &Path) -> Result<()> {
+    let mut page = Steps::of("deb", "debian.md")?;
+    page.expect("What you need", "cargo xtask package deb")?;
+    shelf(deb, built, root)?;
     // It was booted before: what a first start makes is there.
     let before = files(root)?;
     said("the package is installed where nothing runs");
@@ -67,12 +75,15 @@ fn life(deb: &Path, built: &Path, root: &Path, work: &Path) -> Result<()> {
     said("units are well, and the doctor finds no error of ours");
     units(&machine)?;
     doctor(&machine)?;
+    said("the page's own commands show how to make it one's own, and what it does");
+    look(&machine, &mut page)?;
     said("a client outside pairs and plays the Test card");
-    play(&machine, built, work)?;
-    said("an update starts the host anew and keeps who is paired");
-    update(&machine, built, root)?;
-    said("removed: the state stays; purged: nothing stays");
-    remove(&machine, root, &before)?;
+    play(&machine, &mut page, built, work)?;
+    said("an update starts the host anew and keeps who is paired, and so does going back");
+    update(&machine, &mut page)?;
+    said("removed: the state stays; installed again: it is used; purged: nothing stays");
+    remove(&machine, &mut page, root, &before)?;
+    page.all_taken()?;
     machine.power_off()
 }
 
@@ -80,9 +91,41 @@ fn said(step: &str) {
     println!("  {step}");
 }
 
+/// Where a person has the source tree and the packages, in the machine.
+const SHELF: &str = "/srv/punktfunk";
+
+/// Puts packages where the page says they are, and what the page relies on besides: `sudo`,
+/// and somebody who says yes.
+fn shelf(deb: &Path, built: &Path, root: &Path) -> Result<()> {
+    let shelf = root.join(SHELF.trim_start_matches('/'));
+    let made = shelf.join("target/package");
+    fs::create_dir_all(&made)?;
+    fs::copy(deb, made.join(deb.file_name().context("a package without a name")?))?;
+    fs::copy(deb, shelf.join("punktfunk_OLD.deb"))?;
+    fs::copy(make(Format::Deb, built, 2)?, shelf.join("punktfunk_NEW.deb"))?;
+    let sudo = root.join("usr/bin/sudo");
+    fs::write(&sudo, "#!/bin/sh\nexec \"$@\"\n")?;
+    fs::set_permissions(&sudo, fs::Permissions::from_mode(0o755))?;
+    Ok(fs::write(root.join("etc/apt/apt.conf.d/90trial"), "APT::Get::Assume-Yes \"true\";\n")?)
+}
+
+/// A command of the page, in that folder.
+fn by_the_page(machine: &Machine, command: &str) -> Command {
+    machine.command(&["sh", "-euc", &format!("cd {SHELF}\n{command}")])
+}
+
+/// Runs the next commands of a section; what they printed.
+fn run(machine: &Machine, page: &mut Steps, section: &str) -> Result<String> {
+    let mut printed = String::new();
+    for command in page.take(section)? {
+        printed += &succeed(&mut by_the_page(machine, &command)).with_context(|| command.clone())?;
+    }
+    Ok(printed)
+}
+
 /// As an image is built: no process of the system is there.
 fn install_offline(deb: &Path, root: &Path) -> Result<()> {
-    std::fs::copy(deb, root.join("punktfunk.deb"))?;
+    fs::copy(deb, root.join("punktfunk.deb"))?;
     let mut install = Command::new("systemd-nspawn");
     install.args(["--quiet", "--register=no", "--keep-unit", "--pipe", "--directory"]).arg(root);
     succeed(install.args(["dpkg", "--install", "/punktfunk.deb"]).stdin(Stdio::null())).map(drop)
@@ -165,8 +208,25 @@ fn doctor(machine: &Machine) -> Result<()> {
     Ok(())
 }
 
+/// What the page shows to a person who has just installed it.
+fn look(machine: &Machine, page: &mut Steps) -> Result<()> {
+    let claim = run(machine, page, "Open the console and pair")?;
+    ensure!(claim.contains("https://"), "there is no link to the console: {claim}");
+    let status = run(machine, page, "See what it does")?;
+    ensure!(status.contains("punktfunk-host serve"), "the host is not seen: {status}");
+    let journal = run(machine, page, "See what it does")?;
+    ensure!(journal.contains("punktfunk"), "the journal knows nothing of it: {journal}");
+    let doctor = page.take("See what it does")?;
+    ensure!(doctor.len() == 1, "more than the doctor: {doctor:?}");
+    let output = by_the_page(machine, &doctor[0]).output()?;
+    // In a container something does not work, and the doctor says so.
+    ensure!(matches!(output.status.code(), Some(0 | 1)), "{}: {}", doctor[0], output.status);
+    ensure!(output.stdout.len() > 500, "the doctor says next to nothing");
+    Ok(())
+}
+
 /// With the probe, from outside of the container.
-fn play(machine: &Machine, built: &Path, work: &Path) -> Result<()> {
+fn play(machine: &Machine, page: &mut Steps, built: &Path, work: &Path) -> Result<()> {
     let home = empty(&work.join("client"))?;
     let address = machine.address.to_string();
     let probe = |words: &[&str]| {
@@ -174,7 +234,10 @@ fn play(machine: &Machine, built: &Path, work: &Path) -> Result<()> {
         probe.args(words).arg("--host").arg(&address).arg("--identity").arg(&home).stdin(Stdio::null());
         probe
     };
-    let mut window = machine.command(&["punktfunk-host", "pair", "--native", "--json"]);
+    let pair = page.take("Open the console and pair")?;
+    ensure!(pair.len() == 1, "more than pairing: {pair:?}");
+    // As a program reads it.
+    let mut window = by_the_page(machine, &format!("{} --json", pair[0]));
     let mut window = window.stdout(Stdio::piped()).spawn()?;
     let mut lines = BufReader::new(window.stdout.take().context("no output")?).lines();
     let pin = loop {
@@ -199,30 +262,57 @@ fn play(machine: &Machine, built: &Path, work: &Path) -> Result<()> {
     Ok(())
 }
 
-fn update(machine: &Machine, built: &Path, root: &Path) -> Result<()> {
+fn update(machine: &Machine, page: &mut Steps) -> Result<()> {
     let paired = clients(machine)?;
     ensure!(paired.contains("name"), "nobody is paired: {paired}");
+    another(machine, page, "Update", "-2")?;
+    ensure!(clients(machine)? == paired, "who was paired is not who is paired");
+    run(machine, page, "Go back")?;
+    machine.must(&["test", "-s", &format!("{SHELF}/punktfunk.backup")])?;
+    another(machine, page, "Go back", "-1")?;
+    ensure!(clients(machine)? == paired, "who was paired is not who is paired after going back");
+    Ok(())
+}
+
+/// Installs what a section says, and waits for the host that comes of it.
+fn another(machine: &Machine, page: &mut Steps, section: &str, ends: &str) -> Result<()> {
     let before = show(machine, "MainPID")?;
-    std::fs::copy(make(Format::Deb, built, 2)?, root.join("punktfunk.deb"))?;
-    machine.must(&["dpkg", "--install", "/punktfunk.deb"])?;
+    run(machine, page, section)?;
     let version = machine.must(&["dpkg-query", "-W", "-f", "${Version}", "punktfunk"])?;
-    ensure!(version.ends_with("-2"), "{version} is installed");
+    ensure!(version.ends_with(ends), "{version} is installed");
     until("the host has started anew", || {
         let process = show(machine, "MainPID").ok()?;
         let state = show(machine, "ActiveState").ok()?;
         (process != before && process != "0" && state == "active").then_some(())
-    })?;
-    ensure!(clients(machine)? == paired, "who was paired is not who is paired");
-    Ok(())
+    })
 }
 
 fn clients(machine: &Machine) -> Result<String> {
     machine.must(&["punktfunk-host", "clients", "list", "--json"])
 }
 
-fn remove(machine: &Machine, root: &Path, before: &BTreeSet<String>) -> Result<()> {
+fn remove(machine: &Machine, page: &mut Steps, root: &Path, before: &BTreeSet<String>) -> Result<()> {
+    let paired = clients(machine)?;
+    run(machine, page, "Remove")?;
+    is_gone(machine, root)?;
+    run(machine, page, "Install")?;
+    until("the host that was installed again has started", || {
+        (show(machine, "ActiveState").ok()? == "active").then_some(())
+    })?;
+    ensure!(clients(machine)? == paired, "who was paired is not who is paired after an installation");
+    run(machine, page, "Remove")?;
+    ensure!(!inside(root, machine, "/var/lib/punktfunk")?, "the state is left after a purge");
+    let after = files(root)?;
+    let left: Vec<_> = after.difference(before).filter(|name| !is_account(name)).collect();
+    ensure!(left.is_empty(), "left after a purge: {left:?}");
+    let lost: Vec<_> = before.difference(&after).collect();
+    ensure!(lost.is_empty(), "taken along by a purge: {lost:?}");
+    Ok(())
+}
+
+/// What a removal takes away, and what it leaves.
+fn is_gone(machine: &Machine, root: &Path) -> Result<()> {
     let uid = machine.must(&["id", "-u", "punktfunk"])?;
-    machine.must(&["dpkg", "--remove", "punktfunk"])?;
     let unit = format!("user@{}.service", uid.trim());
     let state = machine.output(&["systemctl", "is-active", &unit])?;
     ensure!(state.trim() != "active", "its manager still runs");
@@ -234,13 +324,6 @@ fn remove(machine: &Machine, root: &Path, before: &BTreeSet<String>) -> Result<(
     for stays in ["/var/lib/punktfunk/native-identity.json", "/etc/ufw/applications.d/punktfunk"] {
         ensure!(inside(root, machine, stays)?, "{stays} is gone, and was only to go with a purge");
     }
-    machine.must(&["dpkg", "--purge", "punktfunk"])?;
-    ensure!(!inside(root, machine, "/var/lib/punktfunk")?, "the state is left after a purge");
-    let after = files(root)?;
-    let left: Vec<_> = after.difference(before).filter(|name| !is_account(name)).collect();
-    ensure!(left.is_empty(), "left after a purge: {left:?}");
-    let lost: Vec<_> = before.difference(&after).collect();
-    ensure!(lost.is_empty(), "taken along by a purge: {lost:?}");
     Ok(())
 }
 

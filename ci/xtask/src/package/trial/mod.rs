@@ -1,33 +1,36 @@
 //! Packages are made, compared, installed into clean roots and taken out again. The one for
 //! Debian is also booted, in a container, and played on from outside of it ([`boot`]).
 //!
-//! What cannot be done on this machine is skipped, with the reason.
+//! The commands for that are those of `docs/install`. What cannot be done on this machine is
+//! skipped, with the reason.
 
 mod boot;
 mod debian;
 mod machine;
+mod tree;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 
 use super::contents::{self, Facts};
 use super::lint::{self, check, said_well};
 use super::manifest::{Format, Manifest};
 use super::{PACKAGES, folder, make};
 use crate::packages::{self, Group};
-use crate::program;
 use crate::tally::Tally;
+use crate::{pages, program};
 
 /// The release of Debian whose programs judge packages as they are here.
 const PROVEN: &str = "bookworm";
 
 /// All trials as a part of the tests: what a machine lacks is skipped and never a failure.
 pub fn stage(built: &Path, yes: bool) -> Result<Tally> {
-    let mut tally = Tally::default();
     if debian::release().as_deref() != Some(PROVEN) {
+        let mut tally = Tally::default();
+        pages(&mut tally, built);
         let why = "tried on Debian 12 only; `cargo xtask package trial` tries them anyway";
         tally.skip("trials of packages", why);
         return Ok(tally);
@@ -41,6 +44,7 @@ pub fn stage(built: &Path, yes: bool) -> Result<Tally> {
 /// All trials, with the programs in `built`.
 pub fn all(built: &Path) -> Result<Tally> {
     let mut tally = Tally::default();
+    pages(&mut tally, built);
     let work = folder()?.join("trial");
     fs::create_dir_all(&work)?;
     lint::sources(&mut tally, &work.join("units"));
@@ -61,9 +65,13 @@ pub fn all(built: &Path) -> Result<Tally> {
             continue;
         }
         match format {
-            Format::Rpm => check(&mut tally, "the rpm is installed and removed", "rpm", || rpm(file, &work)),
+            Format::Rpm => {
+                let name = "the rpm is installed, updated, taken back and removed";
+                check(&mut tally, name, "rpm", || tree::rpm(file, built, &work));
+            }
             Format::Arch => {
-                check(&mut tally, "the Arch package is installed and removed", "pacman", || arch(file, &work))
+                let name = "the Arch package is installed, updated, taken back and removed";
+                check(&mut tally, name, "pacman", || tree::arch(file, built, &work));
             }
             _ => {}
         }
@@ -73,6 +81,13 @@ pub fn all(built: &Path) -> Result<Tally> {
         None => tally.skip("package: a clean Debian", "there is no deb"),
     }
     Ok(tally)
+}
+
+/// Whatever the machine: the program is there.
+fn pages(tally: &mut Tally, built: &Path) {
+    check(tally, "the host knows every command of the pages", "sh", || {
+        pages::the_host_knows(&built.join("punktfunk-host"))
+    });
 }
 
 /// Makes a package twice from one build.
@@ -110,54 +125,10 @@ fn can_change_root() -> bool {
     program::is_root() && program::output(Command::new("chroot").args(["/", "true"])).is_some()
 }
 
-/// Into an empty tree, with rpm's own database in it. Its scripts need a system around them.
-fn rpm(file: &Path, work: &Path) -> Result<()> {
-    let root = empty(&work.join("rpm-root"))?;
-    let rpm = || {
-        let mut rpm = Command::new("rpm");
-        rpm.arg("--root").arg(&root).args(["--dbpath", "/var/lib/rpm"]);
-        rpm
-    };
-    said_well(rpm().args(["--install", "--nodeps", "--noscripts"]).arg(file))?;
-    said_well(rpm().args(["--verify", "--nodeps", "punktfunk"]))?;
-    said_well(rpm().args(["--erase", "--noscripts", "punktfunk"]))?;
-    nothing_left(&root, "usr")
-}
-
-/// The same with pacman.
-fn arch(file: &Path, work: &Path) -> Result<()> {
-    let root = empty(&work.join("arch-root"))?;
-    fs::create_dir_all(root.join("var/lib/pacman"))?;
-    let pacman = |arguments: &[&str]| {
-        let mut pacman = Command::new("pacman");
-        pacman.args(["--config", "/dev/null", "--noconfirm"]);
-        pacman.arg("--root").arg(&root).arg("--dbpath").arg(root.join("var/lib/pacman"));
-        pacman.arg("--hookdir").arg(&root).args(arguments);
-        pacman
-    };
-    said_well(pacman(&["-Udd", "--noscriptlet"]).arg(file))?;
-    said_well(&mut pacman(&["-Qkk", "punktfunk"]))?;
-    said_well(&mut pacman(&["-Rddn", "--noscriptlet", "punktfunk"]))?;
-    nothing_left(&root, "usr")
-}
-
 fn empty(folder: &Path) -> Result<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(folder).with_context(|| format!("removing {}", folder.display()))?;
     }
     fs::create_dir_all(folder)?;
     Ok(folder.to_owned())
-}
-
-fn nothing_left(root: &Path, folder: &str) -> Result<()> {
-    let place = root.join(folder);
-    if !place.exists() {
-        return Ok(());
-    }
-    let mut files = Vec::new();
-    super::manifest::walk(&place, &mut files)?;
-    match files.first() {
-        Some(file) => bail!("{} is left behind", file.display()),
-        None => Ok(()),
-    }
 }
