@@ -3,7 +3,8 @@
 # ostree?
 set -euo pipefail
 
-systemd-analyze verify --man=no /usr/lib/systemd/system/punktfunk-inputd.{service,socket}
+systemd-analyze verify --man=no /usr/lib/systemd/system/punktfunk-inputd.{service,socket} \
+    /usr/lib/systemd/system/punktfunk-welcome.service /usr/lib/systemd/system/punktfunk-welcome@ttyS0.service
 systemd-sysusers --dry-run punktfunk.conf punktfunk-inputd.conf
 for image in /usr/lib/modules/*/initramfs.img; do
     holds=$(TMPDIR=/tmp lsinitrd "$image")

@@ -123,6 +123,19 @@ pub enum Command {
         #[command(flatten)]
         places: Places,
     },
+    /// Show on this screen where the host is reached and what makes it one's own
+    #[command(after_help = "Examples:\n  \
+        punktfunk-host welcome           fill this terminal, and keep up with what changes\n  \
+        punktfunk-host welcome --once    print it as text as soon as it is known\n\n\
+        The image runs it on the screen of the machine, and once on a serial console.")]
+    Welcome {
+        /// Print it once, for a serial console
+        #[arg(long)]
+        once: bool,
+        /// Which host.
+        #[command(flatten)]
+        places: Places,
+    },
     /// Ask a running host for any operation of its management API
     #[command(after_help = "Examples:\n  \
         punktfunk-host ctl                                what there is\n  \

@@ -14,6 +14,7 @@ mod sessions;
 mod start;
 mod sysext;
 mod time;
+mod welcome;
 mod window;
 
 use std::sync::Arc;
@@ -69,6 +70,7 @@ fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
             serve(&places, gamestream, native_port, no_console, factory)
         }
         Command::Claim { reset, json, places } => claim::run(&start::as_owner(&places)?, reset, json),
+        Command::Welcome { once, places } => welcome::run(&places, once),
         Command::Ctl(call) => ctl::run(&start::as_caller(&call.places)?, &call),
         Command::Sysext { action, json } => sysext::run(&action, json),
         Command::Openapi => {

@@ -15,6 +15,7 @@ mod ports;
 mod processes;
 mod realtime;
 mod restart;
+mod terminal;
 
 use std::io;
 use std::path::PathBuf;
@@ -30,6 +31,7 @@ pub use ports::listener_of;
 pub use processes::{Process, own_processes};
 pub use realtime::report_real_time;
 pub use restart::{note_start, start_anew};
+pub use terminal::terminal_size;
 
 /// Gives memory that was freed back to the system. The allocator keeps it for each
 /// thread that ever was; a stream has many, and after a hundred of them that is tens of
