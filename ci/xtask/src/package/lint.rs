@@ -2,21 +2,22 @@
 //! with. One that is not installed is skipped, with the reason.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use super::manifest::Format;
 use crate::program;
 use crate::tally::Tally;
 
 /// A unit, the most its exposure may be in tenths, and what its manager adds by itself.
-const UNITS: [(&str, u32, &str); 2] = [
+const UNITS: [(&str, u32, &str); 3] = [
     // No user's manager has a capability to give, and none runs as root.
     ("user/punktfunk-host.service", 50, "User=punktfunk\nCapabilityBoundingSet=\n"),
     ("system/punktfunk-inputd.service", 10, ""),
+    ("system/punktfunk-welcome.service", 20, ""),
 ];
 
 /// Scripts that machines run.
@@ -36,6 +37,11 @@ pub fn sources(tally: &mut Tally, work: &Path) {
     check(tally, "shellcheck of the scripts", "shellcheck", || {
         said_well(program::in_root("shellcheck").args(["--severity=warning", "--shell=sh"]).args(SCRIPTS))
     });
+    check(tally, "shellcheck of the image's build", "shellcheck", || {
+        said_well(
+            program::in_root("shellcheck").args(["--severity=warning", "--shell=bash"]).args(building()?),
+        )
+    });
     check(tally, "services of firewalld", "python3", || {
         let parse = "import sys, xml.dom.minidom as x\nfor f in sys.argv[1:]: x.parse(f)";
         let services = ["", "-console", "-gamestream"];
@@ -43,6 +49,14 @@ pub fn sources(tally: &mut Tally, work: &Path) {
             services.map(|name| format!("image/rootfs/usr/lib/firewalld/services/punktfunk{name}.xml"));
         said_well(program::in_root("python3").args(["-c", parse]).args(files))
     });
+}
+
+/// The scripts that the image is built by.
+fn building() -> Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(program::root().join("image/build"))?;
+    let scripts: Vec<PathBuf> = entries.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    ensure!(scripts.len() > 5, "image/build has no scripts any more");
+    Ok(scripts)
 }
 
 /// Checks a package.
