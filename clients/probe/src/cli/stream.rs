@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use clap::Args as ClapArgs;
+use punktfunk_client::input::pad::{Arrival, Kind, State, button};
 use punktfunk_probe::native::{
     Client, Codec, End, Home, Host, Latency, Mode, Options, Player, Report, Stats, Word, parse_codec,
     parse_mode,
@@ -16,6 +17,9 @@ use super::values::{self, Change, Resume};
 
 /// A host may have to start a seat, its sound and an application.
 const FIRST: Duration = Duration::from_secs(20);
+
+/// The gamepad that is attached: with what every kind has.
+const PAD: Arrival = Arrival { kind: Kind::Xbox, capabilities: 0, buttons: 0xFFFF };
 
 /// What is played, for every command that plays.
 #[derive(Debug, ClapArgs)]
@@ -118,6 +122,9 @@ pub struct Stream {
     /// Type this once there is a picture; \n is Enter
     #[arg(long = "type", value_name = "TEXT")]
     text: Option<String>,
+    /// Attach a gamepad once there is a picture, and press A and push the left stick, on and off
+    #[arg(long)]
+    pad: bool,
     /// Save the last picture as PNG
     #[arg(long, value_name = "FILE", conflicts_with = "no_decode")]
     screenshot: Option<PathBuf>,
@@ -137,12 +144,15 @@ impl Stream {
             Some(Resume::Last) => Some(home.last_session(&host)?),
             None => None,
         };
-        let options = Options { resume, decode: !self.no_decode, ..options };
+        let options = Options { resume, decode: !self.no_decode, pads: u8::from(self.pad), ..options };
         let json = self.wanted.places.own.json;
         let player = self.wanted.start(home.client(), &host, &options)?;
         home.note_session(&host, player.session_id())?;
         if let Some(text) = &self.text {
             player.type_text(&text.replace("\\n", "\n"))?;
+        }
+        if self.pad {
+            player.pad_arrive(0, PAD)?;
         }
         let end = self.watch(&player, json)?;
         if let Some(file) = &self.screenshot {
@@ -176,6 +186,9 @@ impl Stream {
                 player.reconfigure(change.wanted)?;
             }
             if now >= next_look {
+                if self.pad {
+                    player.pad_state(0, held(next_look.as_secs()))?;
+                }
                 line.show(&meter.tick(player));
                 next_look += Duration::from_secs(1);
             }
@@ -190,6 +203,14 @@ impl Stream {
         };
         line.end();
         Ok(end)
+    }
+}
+
+/// What is held in this second.
+fn held(second: u64) -> State {
+    match second.is_multiple_of(2) {
+        true => State { buttons: button::A, left: [i16::MAX, 0], ..State::default() },
+        false => State::default(),
     }
 }
 
