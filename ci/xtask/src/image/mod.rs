@@ -41,7 +41,8 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
-    /// Boot that disk in an emulated machine, look at it and play on it
+    /// Boot that disk in an emulated machine, look at it and play on it; with the system
+    /// extension over it, too, where `cargo xtask package sysext` made one
     Boot {
         /// Where the probe is from
         #[arg(long, value_name = "NAME", default_value = "dist")]
@@ -120,7 +121,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
         Verb::Boot { profile, yes } => {
             only_root()?;
             packages::ensure(&[Group::Image, Group::Vm], *yes)?;
-            boot::run(&disk::made()?, &crate::build::folder(profile)?)?;
+            let extension = newest_extension()?;
+            boot::run(&disk::made()?, &crate::build::folder(profile)?, extension.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -131,6 +133,17 @@ fn built_root() -> Result<PathBuf> {
     let root = folder()?.join("root");
     ensure!(root.join("usr").is_dir(), "there is no image yet: `cargo xtask image build`");
     Ok(root)
+}
+
+/// The system extension that was made last, if any was.
+fn newest_extension() -> Result<Option<PathBuf>> {
+    let folder = crate::build::target()?.join("package");
+    let Ok(entries) = fs::read_dir(&folder) else { return Ok(None) };
+    let images = entries.flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("punktfunk_") && name.ends_with(".raw")
+    });
+    Ok(images.max_by_key(|path| path.metadata().and_then(|known| known.modified()).ok()))
 }
 
 fn checked(root: &Path) -> Result<ExitCode> {
