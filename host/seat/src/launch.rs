@@ -56,6 +56,9 @@ pub struct Session {
     display: String,
     /// The number in `DISPLAY`, while there is an Xwayland.
     x_display: Option<u32>,
+    /// What programs find besides, or instead, when the compositor is another's. Without
+    /// a value: removed.
+    surroundings: Vec<(&'static str, Option<String>)>,
     sound: Option<audio::Server>,
     bus: Option<Child>,
     /// Ends everything when this process dies. Its stdin is our life sign.
@@ -80,6 +83,7 @@ impl Session {
             runtime: runtime.to_owned(),
             display: display.to_owned(),
             x_display: None,
+            surroundings: Vec::new(),
             sound: None,
             bus: None,
             _guard: None,
@@ -150,6 +154,18 @@ impl Session {
     /// The number for `DISPLAY` of programs started from now on; gives the one before.
     pub fn set_x_display(&mut self, display: Option<u32>) -> Option<u32> {
         std::mem::replace(&mut self.x_display, display)
+    }
+
+    /// Variables for programs started from now on that differ from those of the seat's own
+    /// compositor; without a value they are removed.
+    pub fn set_surroundings(&mut self, variables: Vec<(&'static str, Option<String>)>) {
+        self.surroundings = variables;
+    }
+
+    /// This child is a service of the seat, not part of an application. Whoever started it
+    /// waits for its end.
+    pub fn add_service(&mut self, pid: i32) {
+        self.services.insert(pid);
     }
 
     /// The process ids of our children.
@@ -233,6 +249,12 @@ impl Session {
         }
         if let Some(sound) = &self.sound {
             command.envs(sound.environment());
+        }
+        for (name, value) in &self.surroundings {
+            match value {
+                Some(value) => command.env(name, value),
+                None => command.env_remove(name),
+            };
         }
         if let Some(mode) = mode {
             let fps = mode.refresh_num.div_ceil(mode.refresh_den);

@@ -13,6 +13,7 @@ mod commit;
 mod cursor;
 mod desktop;
 mod frame;
+mod gamescope;
 mod globals;
 mod input;
 mod keymap;
@@ -77,6 +78,13 @@ struct Arguments {
     /// Name of the client, shown to applications as the model of the screen.
     #[arg(long, default_value = "seat")]
     name: String,
+    /// Who draws the screen: `own`, or a headless gamescope.
+    #[arg(long, value_enum, default_value_t = Compositor::Own)]
+    compositor: Compositor,
+    /// With gamescope: the one that runs already as this Wayland display, a name in
+    /// `$XDG_RUNTIME_DIR` or `auto` for `$GAMESCOPE_WAYLAND_DISPLAY`.
+    #[arg(long)]
+    attach: Option<String>,
     /// Run without a sound server.
     #[arg(long)]
     no_sound: bool,
@@ -86,6 +94,14 @@ struct Arguments {
     /// Seconds the seat lives without a host.
     #[arg(long, default_value_t = 600)]
     orphan_timeout: u64,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Compositor {
+    /// The one in this program.
+    Own,
+    /// gamescope.
+    Gamescope,
 }
 
 #[derive(Subcommand)]
@@ -143,7 +159,7 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
     }
     log();
     let mode = mode(arguments.width, arguments.height, &arguments.refresh)?;
-    seat::run(seat::Options {
+    let options = seat::Options {
         runtime_dir: directory,
         mode,
         layout: Keymap {
@@ -154,7 +170,12 @@ fn start(arguments: Arguments) -> anyhow::Result<()> {
         name: arguments.name,
         sound: (!arguments.no_sound).then_some(arguments.channels),
         orphan_timeout: Duration::from_secs(arguments.orphan_timeout),
-    })
+    };
+    match (arguments.compositor, arguments.attach) {
+        (Compositor::Own, None) => seat::run(options),
+        (Compositor::Own, Some(_)) => bail!("--attach needs --compositor gamescope"),
+        (Compositor::Gamescope, attach) => gamescope::run(options, attach.as_deref()),
+    }
 }
 
 /// To the journal under systemd, else to stderr.

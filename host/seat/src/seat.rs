@@ -154,7 +154,7 @@ pub fn run(options: Options) -> anyhow::Result<()> {
 }
 
 /// Makes the runtime directory private, and this process one of its own.
-fn prepare(directory: &Path) -> anyhow::Result<()> {
+pub fn prepare(directory: &Path) -> anyhow::Result<()> {
     use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
     std::fs::DirBuilder::new()
         .recursive(true)
@@ -474,7 +474,8 @@ impl State {
     }
 }
 
-fn monotonic() -> u64 {
+/// `CLOCK_MONOTONIC` in nanoseconds.
+pub fn monotonic() -> u64 {
     let time = clock_gettime(ClockId::Monotonic);
     time.tv_sec.cast_unsigned() * 1_000_000_000 + time.tv_nsec.cast_unsigned()
 }

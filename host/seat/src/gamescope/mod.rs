@@ -1,0 +1,97 @@
+//! A seat whose compositor is gamescope: one that is started without a screen for this
+//! seat, or one that runs already.
+//!
+//! To the host it is a seat like any other. The picture comes by PipeWire, input goes by
+//! EIS, and the application finds gamescope's displays in its environment.
+
+mod capture;
+mod ei;
+mod find;
+mod mode;
+mod node;
+mod offer;
+mod pictures;
+mod room;
+mod sheets;
+mod spawn;
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow, bail};
+use calloop::EventLoop;
+use calloop::signals::{Signal as SystemSignal, Signals};
+use punktfunk_seat_ipc::seat::Listener;
+
+use crate::launch::Session;
+use crate::seat::{Options, monotonic, prepare};
+use room::Room;
+
+/// Channels of sound when nobody says how many: PipeWire is needed for the picture.
+const CHANNELS: u8 = 2;
+
+/// Where the gamescope is that is used.
+enum Origin {
+    /// It is started for this seat.
+    Own,
+    /// It runs already, and is not ours to end.
+    Other {
+        /// Its Wayland socket.
+        socket: PathBuf,
+        /// The PipeWire server that it sends its picture to.
+        pipewire: PathBuf,
+    },
+}
+
+/// Runs a seat with gamescope until it is told to end, or gamescope ends.
+pub fn run(options: Options, attach: Option<&str>) -> anyhow::Result<()> {
+    let origin = attach.map_or(Ok(Origin::Own), other)?;
+    prepare(&options.runtime_dir)?;
+    let listener = Listener::bind(&options.runtime_dir)?;
+    let mut event_loop: EventLoop<'static, Room> = EventLoop::try_new()?;
+    let handle = event_loop.handle();
+    // Before signals are blocked: its servers would inherit that.
+    let channels = match &origin {
+        Origin::Own => Some(options.sound.unwrap_or(CHANNELS)),
+        Origin::Other { .. } => None,
+    };
+    let session = Session::start(&options.runtime_dir, "", channels)?;
+    let signals = Signals::new(&[SystemSignal::SIGCHLD, SystemSignal::SIGTERM, SystemSignal::SIGINT])?;
+    handle
+        .insert_source(signals, |event, _, room: &mut Room| match event.signal() {
+            SystemSignal::SIGCHLD => room.children_ended(),
+            _ => room.quit(),
+        })
+        .map_err(|error| anyhow!("watch signals: {error}"))?;
+    let directory = options.runtime_dir.clone();
+    let mut room = Room::new(handle.clone(), options, session);
+    crate::link::listen(&handle, listener)?;
+    room.open(origin);
+    while !room.is_over() {
+        let wait = room.next_deadline().map(|at| Duration::from_nanos(at.saturating_sub(monotonic())));
+        event_loop.dispatch(wait, &mut room).context("wait for events")?;
+        room.work();
+    }
+    let failure = room.end();
+    for name in [punktfunk_seat_ipc::SOCKET_NAME, "bus", "gamescope.ready"] {
+        let _ = std::fs::remove_file(directory.join(name));
+    }
+    tracing::info!("the seat has ended");
+    failure.map_or(Ok(()), |failure| Err(anyhow!(failure)))
+}
+
+/// The gamescope that runs as `display`.
+fn other(display: &str) -> anyhow::Result<Origin> {
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
+    let runtime = runtime.context("XDG_RUNTIME_DIR is not set: gamescope's socket is there")?;
+    let name = match display {
+        "auto" => std::env::var("GAMESCOPE_WAYLAND_DISPLAY")
+            .context("no gamescope is running in this session: GAMESCOPE_WAYLAND_DISPLAY is not set")?,
+        name => name.to_owned(),
+    };
+    if name.is_empty() {
+        bail!("--attach needs the name of a Wayland display, or auto");
+    }
+    let remote = std::env::var_os("PIPEWIRE_REMOTE").unwrap_or_else(|| "pipewire-0".into());
+    Ok(Origin::Other { socket: runtime.join(name), pipewire: runtime.join(remote) })
+}
