@@ -37,6 +37,7 @@ pub fn assemble(
             runtime_dir: context.runtime.clone(),
             owner: context.store.identity().unique_id().to_owned(),
             keyboard: config.keyboard.clone(),
+            compositor: config.sessions.compositor,
         },
         stream: StreamSettings {
             parity: match config.test.fec_percentage {

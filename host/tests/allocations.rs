@@ -169,7 +169,13 @@ fn settings(program: PathBuf, runtime_dir: PathBuf) -> Settings {
     Settings {
         apps: Arc::new(config.apps),
         rules: Rules { max: 1, shared: false, keep: None },
-        seat: SeatSettings { program, runtime_dir, owner: "allocations".into(), keyboard: config.keyboard },
+        seat: SeatSettings {
+            program,
+            runtime_dir,
+            owner: "allocations".into(),
+            keyboard: config.keyboard,
+            compositor: config.sessions.compositor,
+        },
         stream: StreamSettings {
             parity: Policy::fixed(20),
             codec_modes: Arc::new(AtomicU32::new(codec_mode::H264)),

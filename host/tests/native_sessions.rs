@@ -106,6 +106,7 @@ impl Host {
                 runtime_dir: runtime.clone(),
                 owner: "native".into(),
                 keyboard: config.keyboard,
+                compositor: config.sessions.compositor,
             },
             stream: StreamSettings {
                 parity: Policy::following(20),

@@ -24,6 +24,7 @@ fn spec(name: &str, program: PathBuf) -> SeatSpec {
         name: name.to_owned(),
         runtime_dir: std::env::temp_dir().join(format!("pfh-{name}-{}", std::process::id())),
         program,
+        gamescope: false,
         width: 641,
         height: 359,
         fps: 60,

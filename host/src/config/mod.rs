@@ -36,7 +36,7 @@ pub use library::Library;
 pub use native::Native;
 pub use ports::Ports;
 pub use problem::{ConfigError, Problem};
-pub use sessions::Sessions;
+pub use sessions::{Compositor, Sessions};
 pub use settings::{ChangeError, Settings};
 pub use shown::{Group, Listing, Shape, Shown};
 pub use text::MAX_BYTES as MAX_FILE_BYTES;

@@ -1,5 +1,5 @@
 //! How many clients may play at one time, and what they may do with each other's
-//! applications.
+//! applications; and who draws a game's screen.
 
 use std::time::Duration;
 
@@ -17,11 +17,24 @@ pub struct Sessions {
     /// Minutes that an application runs on after its client left; 0 is until it is
     /// quit.
     pub keep_minutes: u32,
+    /// Who draws the screen of an application that is not the desktop.
+    pub compositor: Compositor,
+}
+
+/// What draws the screen of an application.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compositor {
+    /// punktfunk's own.
+    #[default]
+    Own,
+    /// A gamescope without a screen of its own.
+    Gamescope,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { max: 8, shared: false, keep_minutes: 60 }
+        Self { max: 8, shared: false, keep_minutes: 60, compositor: Compositor::Own }
     }
 }
 

@@ -8,7 +8,7 @@ use std::net::IpAddr;
 
 use super::schema::{Form, Kind, Preset, Reach, Setting};
 use super::value::Value;
-use super::{Config, Ports, SoftwareEncoder, TestEncoder};
+use super::{Compositor, Config, Ports, SoftwareEncoder, TestEncoder};
 
 /// The groups, in the order a form shows them: id and title.
 pub static GROUPS: &[(&str, &str)] = &[
@@ -86,6 +86,18 @@ pub static SETTINGS: &[Setting] = &[
     })
     .help("Minutes that an application runs on after its client left; `0`: until somebody quits it.")
     .live(|live, new| live.sessions.keep_minutes = new.sessions.keep_minutes),
+    setting("sessions.compositor", "Screen of a game", COMPOSITOR, Preset::Text("own"), |c| {
+        Some(Value::from(match c.sessions.compositor {
+            Compositor::Own => "own",
+            Compositor::Gamescope => "gamescope",
+        }))
+    })
+    .help(
+        "Who draws the screen of a game or another application: `\"own\"` is punktfunk itself, \
+         `\"gamescope\"` a gamescope for each, which has to be installed. `Desktop` and `Test card` are always \
+         drawn by punktfunk.",
+    )
+    .advanced(),
     setting("desktop.session", "What Desktop shows", Kind::Text(COMMAND), Preset::Text("auto"), |c| {
         c.apps.desktop_session().map(Value::from)
     })
@@ -249,6 +261,7 @@ const PERCENT: Kind = Kind::Integer { min: 0, max: 100, unit: Some("%") };
 const DROPS: Kind = Kind::Number { min: 0.0, max: 100.0, unit: Some("%") };
 const SOFTWARE: Kind =
     Kind::Choice(&[("auto", "The first that works"), ("x264", "x264"), ("openh264", "OpenH264")]);
+const COMPOSITOR: Kind = Kind::Choice(&[("own", "punktfunk"), ("gamescope", "gamescope")]);
 const STAND_IN: Kind = Kind::Choice(&[("synthetic", "No pictures")]);
 const ADDRESS: Kind = Kind::Text(Form {
     min_bytes: 2,

@@ -34,6 +34,7 @@ impl Bench {
             name: "test".into(),
             runtime_dir: directory.clone(),
             program: wish.program.clone(),
+            gamescope: false,
             width,
             height,
             fps,

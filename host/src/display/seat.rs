@@ -93,6 +93,8 @@ pub struct SeatSpec {
     pub runtime_dir: PathBuf,
     /// The program `punktfunk-seat`.
     pub program: PathBuf,
+    /// A headless gamescope draws the screen, and not the seat itself.
+    pub gamescope: bool,
     /// Pixels.
     pub width: u32,
     /// Pixels.

@@ -164,6 +164,9 @@ fn arguments(spec: &SeatSpec) -> Vec<OsString> {
     for (option, value) in [("--width", spec.width), ("--height", spec.height), ("--refresh", spec.fps)] {
         arguments.extend([option.into(), value.to_string().into()]);
     }
+    if spec.gamescope {
+        arguments.push("--compositor=gamescope".into());
+    }
     arguments.push(format!("--channels={}", spec.channels).into());
     arguments.push(format!("--variant={}", spec.layout.variant).into());
     arguments.push(format!("--xkb-options={}", spec.layout.options).into());
@@ -258,6 +261,7 @@ mod tests {
             name: "-$HOME %h".to_owned(),
             runtime_dir: "/run/user/1/punktfunk/seat-1".into(),
             program: "/opt/punktfunk-seat".into(),
+            gamescope: false,
             width: 1280,
             height: 720,
             fps: 60,
@@ -308,6 +312,14 @@ mod tests {
             "--xkb-options=",
         ];
         assert_eq!(words[split + 1..], command);
+    }
+
+    #[test]
+    fn a_gamescope_is_asked_for_by_name() {
+        let own = arguments(&spec());
+        let words = arguments(&SeatSpec { gamescope: true, ..spec() });
+        let more: Vec<_> = words.into_iter().filter(|word| !own.contains(word)).collect();
+        assert_eq!(more, ["--compositor=gamescope"]);
     }
 
     #[test]

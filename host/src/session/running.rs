@@ -21,7 +21,7 @@ use super::plan::Guest;
 use super::slots::Latest;
 use super::stream::Stream;
 use super::{ClientId, LaunchError, Mode, Program, SessionId, Voice};
-use crate::config::{AppKind, Keyboard};
+use crate::config::{AppKind, Compositor, Keyboard};
 use crate::display::{Record, Seat, SeatEvent, SeatEvents, SeatSpec, new_directory};
 use crate::input::Pads;
 
@@ -43,6 +43,8 @@ pub struct SeatSettings {
     pub owner: String,
     /// What the keys give.
     pub keyboard: Keyboard,
+    /// Who draws the screen of what is not the desktop.
+    pub compositor: Compositor,
 }
 
 /// The slot of the stream that is attached now.
@@ -90,6 +92,7 @@ impl Running {
             Record::new(&settings.owner, &guest.client.0, guest.name, (app.id, &app.title), around.resume.0);
         let spec = SeatSpec {
             program: settings.program.clone(),
+            gamescope: is_in_gamescope(settings.compositor, &app.kind),
             name: guest.name.to_owned(),
             runtime_dir: directory.clone(),
             width: guest.mode.width,
@@ -330,6 +333,11 @@ fn wait_until(events: &SeatEvents, patience: Duration) -> Result<(), String> {
     }
 }
 
+/// A gamescope shows one application; it has no windows side by side.
+fn is_in_gamescope(wished: Compositor, kind: &AppKind) -> bool {
+    wished == Compositor::Gamescope && matches!(kind, AppKind::Command { .. })
+}
+
 fn keymap(keyboard: &Keyboard) -> ipc::Keymap {
     ipc::Keymap {
         layout: keyboard.layout.clone(),
@@ -373,6 +381,25 @@ fn capture(events: SeatEvents, relay: &Relay, seat: u64, ended: &Sender<Ended>) 
                 return;
             }
             SeatEvent::Timeout => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_applications_are_drawn_by_a_gamescope_and_only_when_it_is_wished() {
+        let game = AppKind::Command { argv: vec!["game".to_owned()], env: Default::default() };
+        let desktop = AppKind::Desktop { session: "own".to_owned() };
+        for (wished, kind, is) in [
+            (Compositor::Gamescope, &game, true),
+            (Compositor::Gamescope, &desktop, false),
+            (Compositor::Gamescope, &AppKind::TestCard, false),
+            (Compositor::Own, &game, false),
+        ] {
+            assert_eq!(is_in_gamescope(wished, kind), is, "{wished:?} {kind:?}");
         }
     }
 }
