@@ -86,6 +86,27 @@ fn a_seat_that_cannot_start_says_why() {
 }
 
 #[test]
+fn who_wants_gamescope_is_told_that_it_is_missing() {
+    let test = "who_wants_gamescope_is_told_that_it_is_missing";
+    let Some(program) = program(test) else { return };
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    for (name, wanted) in [("gamescope", false), ("pipewire", true)] {
+        if std::env::split_paths(&path).any(|folder| folder.join(name).is_file()) != wanted {
+            println!("SKIPPED {test}: {name} is {}installed", if wanted { "not " } else { "" });
+            return;
+        }
+    }
+    let spec = SeatSpec { gamescope: true, ..spec("missing", program) };
+    let error = Seat::start(&spec).unwrap_err();
+    let said = error.to_string();
+    assert!(
+        matches!(error, DisplayError::Ended { .. }) && said.contains("gamescope is not installed"),
+        "{said}"
+    );
+    std::fs::remove_dir_all(&spec.runtime_dir).unwrap();
+}
+
+#[test]
 fn a_seat_that_hangs_is_not_waited_for() {
     let Some(program) = program("a_seat_that_hangs_is_not_waited_for") else { return };
     let spec = spec("hung", program);

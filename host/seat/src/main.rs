@@ -37,6 +37,7 @@ mod user_shell;
 mod windows;
 mod xwayland;
 
+use std::io::IsTerminal;
 use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
@@ -191,7 +192,11 @@ fn log() {
     let journal = std::env::var_os("JOURNAL_STREAM").and_then(|_| tracing_journald::layer().ok());
     match journal {
         Some(journal) => registry.with(journal).init(),
-        None => registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).init(),
+        None => {
+            let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+            // The end of its log is shown to people who have no terminal.
+            registry.with(lines.with_ansi(std::io::stderr().is_terminal())).init();
+        }
     }
 }
 

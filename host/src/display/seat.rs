@@ -20,6 +20,8 @@ use crate::platform::WriteError;
 
 /// How long a seat may take until it answers.
 const START_DEADLINE: Duration = Duration::from_secs(15);
+/// How long a seat that has hung up may take to end.
+const END_DEADLINE: Duration = Duration::from_secs(3);
 /// The seat's own patience (5 s to close, 5 s to terminate) and some more.
 const QUIT_DEADLINE: Duration = Duration::from_secs(13);
 /// A seat that has not even taken the request by then hangs, with input before it.
@@ -44,7 +46,7 @@ pub enum DisplayError {
         error: std::io::Error,
     },
     /// It ended while it started.
-    #[error("the seat ended at once ({status}); the end of its log: {log}")]
+    #[error("the seat ended at once ({status}): {log}")]
     Ended {
         /// Its exit status.
         status: String,
@@ -185,6 +187,17 @@ impl Seat {
             Ok(opened) => {
                 started.release();
                 Ok(opened)
+            }
+            // It listened, and then found out that it cannot be what was asked for.
+            Err(error) if error.is_gone() => {
+                let status = match started.end_by(Instant::now() + END_DEADLINE) {
+                    Some(status) => status,
+                    None => {
+                        started.kill();
+                        error.to_string()
+                    }
+                };
+                Err(DisplayError::Ended { status, log: tail(&log) })
             }
             Err(error) => {
                 started.kill();
@@ -398,6 +411,10 @@ fn tail(log: &Path) -> String {
     let text = std::fs::read(log).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     let mut lines: Vec<_> = text.lines().rev().take(4).collect();
+    // Its last line says why, where it could still say so.
+    if let Some(why) = lines.first().and_then(|last| last.strip_prefix("punktfunk-seat: ")) {
+        return why.to_owned();
+    }
     lines.reverse();
     lines.join(" | ")
 }

@@ -75,6 +75,18 @@ impl Started {
         }
     }
 
+    /// How it ended, once it has; `None` if it has not by `deadline`.
+    pub(super) fn end_by(&mut self, deadline: Instant) -> Option<String> {
+        loop {
+            let ended = self.ended();
+            if ended.is_some() || Instant::now() >= deadline {
+                return ended;
+            }
+            // Neither a child nor a service can be waited for with a deadline.
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
     /// Ends what never answered.
     pub(super) fn kill(self) {
         match self {

@@ -10,6 +10,8 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use punktfunk_seat_ipc::{Keymap, Mode};
 use rustix::fs::{CWD, FileType, Mode as FileMode, OFlags};
 
+use crate::launcher::find_program;
+
 /// A line of readiness is never longer.
 const LINE: usize = 256;
 
@@ -87,6 +89,10 @@ impl Gamescope {
             .stderr(file);
         let child = command.spawn().map_err(|error| match error.kind() {
             std::io::ErrorKind::NotFound => SpawnError::Missing,
+            // So says a folder of the path that this user may not look into, too.
+            std::io::ErrorKind::PermissionDenied if find_program("gamescope").is_none() => {
+                SpawnError::Missing
+            }
             _ => SpawnError::Io(error),
         })?;
         tracing::debug!(pid = child.id(), ?mode, "gamescope is started");
