@@ -1,61 +1,22 @@
 //! The real program with a real terminal on it.
 
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
 use punktfunk_core::input::Event as Input;
 use punktfunk_seat_ipc::host::{Event, Frame, SeatLink};
 use punktfunk_seat_ipc::{App, AppKind, Exit, Mode, ToSeat};
-
-const WAIT: Duration = Duration::from_secs(30);
-
-struct Seat {
-    directory: PathBuf,
-    process: Child,
-    link: SeatLink,
-}
-
-fn installed(program: &str) -> bool {
-    std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default()).any(|d| d.join(program).is_file())
-}
-
-/// True when the test must be left out, which it says.
-fn lacks(test: &str, program: &str) -> bool {
-    let lacks = !installed(program);
-    if lacks {
-        println!("SKIPPED {test}: {program} is not installed");
-    }
-    lacks
-}
-
-fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(start.elapsed() < WAIT, "waited too long for {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
-}
+use punktfunk_seat_stage::{
+    LEFT, RIGHT, Seat, WAIT, command, directory, lacks, marked, pixel, save, wait_for,
+};
 
 fn start(name: &str, size: (u32, u32)) -> Seat {
-    let directory = std::env::temp_dir().join(format!("pf-{name}-{}", std::process::id()));
-    let process = Command::new(env!("CARGO_BIN_EXE_punktfunk-seat"))
-        .arg("--runtime-dir")
-        .arg(&directory)
-        .args(if name == "card" { &[][..] } else { &["--no-sound"] })
-        .args(["--width", &size.0.to_string(), "--height", &size.1.to_string(), "--refresh", "60"])
-        // A shell that reads nobody's settings: those may take long, or ask.
-        .env("SHELL", "/bin/sh")
-        .env_remove("ENV")
-        .spawn()
-        .unwrap();
-    let mut link = wait_for("the seat", || SeatLink::connect(&directory).ok());
-    let ready = link.next_event(WAIT).unwrap();
-    assert!(matches!(&ready, Some(Event::Ready(ready)) if !ready.wayland_display.is_empty()), "{ready:?}");
-    Seat { directory, process, link }
+    let directory = directory(name);
+    let mut command = command(env!("CARGO_BIN_EXE_punktfunk-seat"), &directory, size);
+    command.args(if name == "card" { &[][..] } else { &["--no-sound"] }).args(["--refresh", "60"]);
+    let seat = Seat::start(&mut command, directory, size);
+    assert!(!seat.ready.wayland_display.is_empty(), "{:?}", seat.ready);
+    seat
 }
 
 /// Where a terminal is on a desktop of 1280x720, all is of one colour: not the backdrop any more.
@@ -64,128 +25,18 @@ fn is_flat(frame: &Frame) -> bool {
     [(900, 580), (300, 400), (900, 400)].iter().all(|(x, y)| pixel(frame, *x, *y) == corner)
 }
 
-impl Seat {
-    fn launch(&self, argv: &[&str]) {
-        let kind = match argv {
-            [] => AppKind::Desktop,
-            argv => AppKind::Command(argv.iter().map(|a| (*a).to_owned()).collect()),
-        };
-        let app = App { kind, name: "a test".to_owned(), env: vec![], cwd: None };
-        self.link.send(&ToSeat::Launch(app)).unwrap();
-    }
-
-    fn input(&self, input: Input) {
-        self.link.send(&ToSeat::Input(input)).unwrap();
-    }
-
-    fn key(&self, code: u16) {
-        self.input(Input::Key { code, down: true });
-        self.input(Input::Key { code, down: false });
-    }
-
-    fn text(&self, text: &str) {
-        text.chars().for_each(|character| self.input(Input::Text { character }));
-        // Nobody reads the link meanwhile, who would send what the seat could not take at once.
-        let sender = self.link.sender();
-        wait_for("the seat to read", || (!sender.is_waiting().unwrap()).then_some(()));
-    }
-
-    /// The next frame that satisfies `wanted`.
-    fn frame(&mut self, what: &str, mut wanted: impl FnMut(&Frame) -> bool) -> Frame {
-        let start = Instant::now();
-        while start.elapsed() < WAIT {
-            match self.link.next_event(Duration::from_millis(100)).unwrap() {
-                Some(Event::Frame(frame)) if wanted(&frame) => return frame,
-                Some(Event::Error(text)) => panic!("{text}"),
-                _ => {}
-            }
-        }
-        panic!("waited too long for {what}");
-    }
-
-    /// Reads frames until none comes for a while; the last one.
-    fn settled(&mut self) -> Frame {
-        let first = self.frame("a first frame", |_| true);
-        self.quiet(first)
-    }
-
-    /// The desktop of 1280x720, once its terminal is seen and nothing moves.
-    fn desktop(&mut self) -> Frame {
-        self.launch(&[]);
-        let first = self.frame("the terminal", is_flat);
-        self.quiet(first)
-    }
-
-    fn quiet(&mut self, mut last: Frame) -> Frame {
-        while let Some(event) = self.link.next_event(Duration::from_millis(700)).unwrap() {
-            if let Event::Frame(frame) = event {
-                last = frame;
-            }
-        }
-        last
-    }
-
-    fn quit(mut self) {
-        let mark = format!("PUNKTFUNK_SEAT={}", self.directory.display());
-        assert!(!marked(&mark).is_empty(), "something of the seat runs");
-        self.link.send(&ToSeat::Quit).unwrap();
-        let process = &mut self.process;
-        let status = wait_for("the seat to end", || process.try_wait().unwrap());
-        assert!(status.success(), "{status}");
-        wait_for("everything to end", || marked(&mark).is_empty().then_some(()));
-        std::fs::remove_dir_all(&self.directory).unwrap();
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        // After a failed test; the guard of the seat ends the rest.
-        let _ = self.process.kill();
-        let _ = self.process.wait();
-    }
-}
-
-/// Processes with this variable in their environment.
-fn marked(mark: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir("/proc").unwrap().flatten().map(|entry| entry.path());
-    entries
-        .filter(|path| {
-            let environment = std::fs::read(path.join("environ")).unwrap_or_default();
-            environment.split(|byte| *byte == 0).any(|variable| variable == mark.as_bytes())
-        })
-        .collect()
-}
-
-/// Those of them that run the program of this name.
-fn named(mark: &str, name: &str) -> Vec<PathBuf> {
-    let is = |path: &PathBuf| std::fs::read_to_string(path.join("comm")).unwrap_or_default().trim() == name;
-    marked(mark).into_iter().filter(is).collect()
-}
-
-fn pixel(frame: &Frame, x: u32, y: u32) -> [u8; 3] {
-    let at = y as usize * frame.stride() + x as usize * 4;
-    let bytes = frame.bytes();
-    [bytes[at + 2], bytes[at + 1], bytes[at]]
-}
-
-/// Writes the frame where `PUNKTFUNK_PICTURES` says, for people to look at.
-fn save(frame: &Frame, name: &str) {
-    let Some(directory) = std::env::var_os("PUNKTFUNK_PICTURES") else { return };
-    let file = std::fs::File::create(Path::new(&directory).join(name)).unwrap();
-    let mut encoder = png::Encoder::new(file, frame.width(), frame.height());
-    encoder.set_color(png::ColorType::Rgb);
-    let rgb: Vec<u8> =
-        (0..frame.height()).flat_map(|y| (0..frame.width()).flat_map(move |x| pixel(frame, x, y))).collect();
-    encoder.write_header().unwrap().write_image_data(&rgb).unwrap();
+/// Has it quit; that something of it runs until then shows that what is left would be found.
+fn quit(seat: Seat) {
+    assert!(!marked(&seat.mark()).is_empty(), "something of the seat runs");
+    seat.quit();
 }
 
 #[test]
 fn a_terminal_fills_an_odd_output_and_takes_what_is_typed() {
-    if lacks("a_terminal_fills_an_odd_output_and_takes_what_is_typed", "foot") {
+    if lacks("a_terminal_fills_an_odd_output_and_takes_what_is_typed", &["foot"]) {
         return;
     }
     let mut seat = start("kiosk", (853, 479));
-    let file = seat.directory.join("typed");
     seat.launch(&["foot", "-c", "/dev/null", "-o", "colors.background=204060", "sh"]);
     let background = |frame: &Frame| pixel(frame, 852, 478) == [0x20, 0x40, 0x60];
     let frame = seat.frame("the terminal on the whole output", background);
@@ -195,22 +46,18 @@ fn a_terminal_fills_an_odd_output_and_takes_what_is_typed() {
     for code in [18, 46, 35, 24, 57] {
         seat.key(code);
     }
-    seat.text(&format!("Hello_{{1}} > '{}'\n", file.display()));
-    let typed = wait_for("the file the shell writes", || {
-        std::fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n'))
-    });
-    assert_eq!(typed, "Hello_{1}\n");
+    seat.text(&format!("Hello_{{1}} > '{}'\n", seat.file("typed").display()));
+    assert_eq!(seat.line("typed"), "Hello_{1}\n");
     seat.input(Input::PointerPosition { x: 0.5, y: 0.5 });
     let frame = seat.settled();
     save(&frame, "kiosk.png");
     drop(frame);
-    std::fs::remove_file(file).unwrap();
-    seat.quit();
+    quit(seat);
 }
 
 #[test]
 fn the_end_of_an_application_is_reported() {
-    if lacks("the_end_of_an_application_is_reported", "foot") {
+    if lacks("the_end_of_an_application_is_reported", &["foot"]) {
         return;
     }
     let mut seat = start("exit", (640, 360));
@@ -223,7 +70,7 @@ fn the_end_of_an_application_is_reported() {
     };
     assert_eq!(exited(&mut seat), Exit::Code(7));
     // An application has ended when the last of its processes has.
-    let file = seat.directory.join("last");
+    let file = seat.file("last");
     seat.launch(&["sh", "-c", &format!("(setsid sh -c 'sleep 1; echo > {}') & exit 0", file.display())]);
     assert_eq!(exited(&mut seat), Exit::Code(0));
     assert!(file.exists());
@@ -233,12 +80,12 @@ fn the_end_of_an_application_is_reported() {
         _ => None,
     });
     assert!(text.contains("/nonexistent/program"), "{text}");
-    seat.quit();
+    quit(seat);
 }
 
 #[test]
 fn a_desktop_opens_terminals_and_a_host_finds_it_again() {
-    if lacks("a_desktop_opens_terminals_and_a_host_finds_it_again", "foot") {
+    if lacks("a_desktop_opens_terminals_and_a_host_finds_it_again", &["foot"]) {
         return;
     }
     let mut seat = start("desktop", (1280, 720));
@@ -247,18 +94,11 @@ fn a_desktop_opens_terminals_and_a_host_finds_it_again() {
     drop(first);
     seat.input(Input::PointerPosition { x: 0.6, y: 0.4 });
     // Super + Return opens another.
-    seat.input(Input::Key { code: 125, down: true });
-    seat.key(28);
-    seat.input(Input::Key { code: 125, down: false });
+    seat.chord(125, 28);
     let second = seat.settled();
     save(&second, "desktop-two.png");
     drop(second);
-    let mark = format!("PUNKTFUNK_SEAT={}", seat.directory.display());
-    let terminals = || {
-        let name = |path: &PathBuf| std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-        marked(&mark).iter().filter(|path| name(path).trim() == "foot").count()
-    };
-    assert_eq!(terminals(), 2);
+    assert_eq!(seat.named("foot").len(), 2);
     // The host goes and comes back; the mode changes to the next client's.
     drop(std::mem::replace(&mut seat.link, SeatLink::connect(&seat.directory).unwrap()));
     let mode = Mode { width: 1001, height: 601, refresh_num: 60_000, refresh_den: 1001 };
@@ -269,34 +109,30 @@ fn a_desktop_opens_terminals_and_a_host_finds_it_again() {
     drop(frame);
     // Alt + F4 twice: both go, the backdrop stays.
     for _ in 0..2 {
-        seat.input(Input::Key { code: 56, down: true });
-        seat.key(62);
-        seat.input(Input::Key { code: 56, down: false });
+        seat.chord(56, 62);
         save(&seat.settled(), "desktop-closing.png");
     }
-    wait_for("the terminals to close", || (terminals() == 0).then_some(()));
-    seat.quit();
+    wait_for("the terminals to close", || seat.named("foot").is_empty().then_some(()));
+    quit(seat);
 }
 
 #[test]
 fn nothing_is_left_when_a_seat_is_killed() {
     let mut seat = start("killed", (320, 200));
     seat.launch(&["sh", "-c", "setsid sleep 1000 & sleep 1000"]);
-    let mark = format!("PUNKTFUNK_SEAT={}", seat.directory.display());
-    let sleeps = wait_for("the processes", || Some(named(&mark, "sleep")).filter(|found| found.len() == 2));
+    let sleeps = wait_for("the processes", || Some(seat.named("sleep")).filter(|found| found.len() == 2));
     for process in sleeps {
-        let status = std::fs::read_to_string(process.join("status")).unwrap();
+        let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         assert!(status.contains("SigBlk:\t0000000000000000"), "a signal is blocked: {status}");
     }
     seat.process.kill().unwrap();
     seat.process.wait().unwrap();
-    wait_for("everything to end", || marked(&mark).is_empty().then_some(()));
-    std::fs::remove_dir_all(&seat.directory).unwrap();
+    seat.wait_until_all_is_gone();
 }
 
 #[test]
 fn the_damage_of_each_frame_covers_what_changed() {
-    if lacks("the_damage_of_each_frame_covers_what_changed", "foot") {
+    if lacks("the_damage_of_each_frame_covers_what_changed", &["foot"]) {
         return;
     }
     let mut seat = start("damage", (700, 401));
@@ -308,16 +144,8 @@ fn the_damage_of_each_frame_covers_what_changed() {
         match step % 5 {
             0 | 1 => seat.text("abc\n"),
             2 => seat.input(Input::PointerPosition { x: f64::from(step) / 40.0, y: 0.5 }),
-            3 if step < 20 => {
-                seat.input(Input::Key { code: 125, down: true });
-                seat.key(28);
-                seat.input(Input::Key { code: 125, down: false });
-            }
-            _ => {
-                seat.input(Input::Key { code: 56, down: true });
-                seat.key(15);
-                seat.input(Input::Key { code: 56, down: false });
-            }
+            3 if step < 20 => seat.chord(125, 28),
+            _ => seat.chord(56, 15),
         }
         let Some(Event::Frame(frame)) = seat.link.next_event(Duration::from_millis(150)).unwrap() else {
             continue;
@@ -343,7 +171,7 @@ fn the_damage_of_each_frame_covers_what_changed() {
         }
     }
     assert!(partial > 5, "only {partial} frames were partial");
-    seat.quit();
+    quit(seat);
 }
 
 #[test]
@@ -362,13 +190,13 @@ fn the_test_card_is_shown() {
     });
     save(&frame, "card.png");
     drop(frame);
-    seat.quit();
+    quit(seat);
 }
 
 #[test]
 fn a_busy_client_gets_the_rate_of_the_output() {
     let test = "a_busy_client_gets_the_rate_of_the_output";
-    if lacks(test, "weston-simple-shm") {
+    if lacks(test, &["weston-simple-shm"]) {
         return;
     }
     let mut seat = start("rate", (640, 360));
@@ -387,82 +215,60 @@ fn a_busy_client_gets_the_rate_of_the_output() {
     // The median of what the clock of the seat says, not of when this test ran.
     let median = steps[steps.len() / 2];
     assert!((16_000.0..17_400.0).contains(&median), "{median} µs from frame to frame");
-    seat.quit();
+    quit(seat);
 }
 
 #[test]
 fn a_window_is_moved_by_its_title_bar() {
-    if lacks("a_window_is_moved_by_its_title_bar", "foot") {
+    if lacks("a_window_is_moved_by_its_title_bar", &["foot"]) {
         return;
     }
     let mut seat = start("move", (1280, 720));
     let inside = pixel(&seat.desktop(), 300, 200);
     seat.input(Input::PointerPosition { x: 0.5, y: 0.185 });
-    seat.input(Input::PointerButton { code: 0x110, down: true });
+    seat.button(LEFT, true);
     seat.input(Input::PointerPosition { x: 0.7, y: 0.3 });
-    seat.input(Input::PointerButton { code: 0x110, down: false });
+    seat.button(LEFT, false);
     let frame = seat.settled();
     save(&frame, "moved.png");
     // 256 pixels to the right and 82 down.
     assert_ne!(pixel(&frame, 300, 200), inside);
     assert_eq!(pixel(&frame, 556, 282), inside);
     drop(frame);
-    seat.quit();
+    quit(seat);
 }
 
-impl Seat {
-    fn point(&self, x: u32, y: u32) {
-        self.input(Input::PointerPosition { x: f64::from(x) / 1280.0, y: f64::from(y) / 720.0 });
-    }
+/// Types until a shell does what is typed: what comes while one starts may be lost.
+fn shell_answers(seat: &Seat) {
+    let file = seat.file("answer");
+    let mut asked = 0u32;
+    wait_for("a shell", || {
+        if asked.is_multiple_of(50) {
+            seat.text(&format!(": > {}\n", file.display()));
+        }
+        asked += 1;
+        file.exists().then_some(())
+    });
+}
 
-    fn button(&self, code: u16, down: bool) {
-        self.input(Input::PointerButton { code, down });
-    }
-
-    fn click(&self, code: u16) {
-        self.button(code, true);
-        self.button(code, false);
-    }
-
-    /// Types until a shell does what is typed: what comes while one starts may be lost.
-    fn shell_answers(&self) {
-        let file = self.directory.join("answer");
-        let mut asked = 0u32;
-        wait_for("a shell", || {
-            if asked.is_multiple_of(50) {
-                self.text(&format!(": > {}\n", file.display()));
-            }
-            asked += 1;
-            file.exists().then_some(())
-        });
-    }
-
-    /// Waits until what is typed reaches a shell, which must be the one in foot.
-    fn types_into_foot(&self, name: &str) {
-        let file = self.directory.join(name);
-        self.text(&format!("echo $TERM > {}\n", file.display()));
-        let typed = wait_for("the shell to write", || {
-            std::fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n'))
-        });
-        assert_eq!(typed, "foot\n", "{name}");
-        std::fs::remove_file(file).unwrap();
-    }
+/// Waits until what is typed reaches a shell, which must be the one in foot.
+fn types_into_foot(seat: &Seat, name: &str) {
+    seat.text(&format!("echo $TERM > {}\n", seat.file(name).display()));
+    assert_eq!(seat.line(name), "foot\n", "{name}");
 }
 
 /// One press ends a menu and does what it does without one.
 #[test]
 fn a_press_beside_a_menu_is_not_lost() {
     let test = "a_press_beside_a_menu_is_not_lost";
-    if lacks(test, "foot") || lacks(test, "weston-terminal") {
+    if lacks(test, &["foot", "weston-terminal"]) {
         return;
     }
-    const LEFT: u16 = 0x110;
-    const RIGHT: u16 = 0x111;
     const BLACK: [u8; 3] = [0, 0, 0];
     let mut seat = start("menus", (1280, 720));
     seat.launch(&[]);
     let foot = pixel(&seat.frame("the first terminal", is_flat), 300, 580);
-    seat.shell_answers();
+    shell_answers(&seat);
     seat.text("weston-terminal &\n");
     drop(seat.frame("a second terminal in front", |frame| pixel(frame, 640, 500) == BLACK));
     let open_menu = |seat: &mut Seat| {
@@ -488,7 +294,7 @@ fn a_press_beside_a_menu_is_not_lost() {
     seat.button(LEFT, false);
     let moved = |frame: &Frame| pixel(frame, 640, 470) == foot && pixel(frame, 300, 580) != foot;
     save(&seat.frame("foot moved, in front", moved), "menu-closed.png");
-    seat.types_into_foot("after-close");
+    types_into_foot(&seat, "after-close");
     // The menu is open when the title bar is pressed.
     raise_second(&mut seat);
     open_menu(&mut seat);
@@ -499,31 +305,27 @@ fn a_press_beside_a_menu_is_not_lost() {
     let raised = |frame: &Frame| pixel(frame, 640, 470) == foot && pixel(frame, 980, 450) == BLACK;
     let moved = |frame: &Frame| raised(frame) && pixel(frame, 100, 580) == foot;
     save(&seat.frame("foot moved, in front, no menu", moved), "menu-bar.png");
-    seat.types_into_foot("after-bar");
+    types_into_foot(&seat, "after-bar");
     // The other window itself is pressed.
     raise_second(&mut seat);
     open_menu(&mut seat);
     seat.point(100, 400);
     seat.click(LEFT);
     save(&seat.frame("foot in front, no menu", raised), "menu-window.png");
-    seat.types_into_foot("after-press");
+    types_into_foot(&seat, "after-press");
     // A shortcut goes past the menu as well.
     raise_second(&mut seat);
     open_menu(&mut seat);
-    seat.input(Input::Key { code: 56, down: true });
-    seat.key(15);
-    seat.input(Input::Key { code: 56, down: false });
+    seat.chord(56, 15);
     save(&seat.frame("foot in front, no menu", raised), "menu-switch.png");
-    seat.types_into_foot("after-switch");
+    types_into_foot(&seat, "after-switch");
     // The client dies with its menu open.
     raise_second(&mut seat);
     open_menu(&mut seat);
-    let mark = format!("PUNKTFUNK_SEAT={}", seat.directory.display());
-    let second = named(&mark, "weston-terminal");
+    let second = seat.named("weston-terminal");
     let [second] = second.as_slice() else { panic!("one second terminal: {second:?}") };
-    let pid = second.file_name().unwrap();
-    assert!(Command::new("sh").args(["-c", "kill -9 $0"]).arg(pid).status().unwrap().success());
+    assert!(Command::new("sh").args(["-c", "kill -9 $0", &second.to_string()]).status().unwrap().success());
     drop(seat.frame("foot alone", |frame| pixel(frame, 640, 470) == foot && pixel(frame, 980, 450) != BLACK));
-    seat.types_into_foot("after-death");
-    seat.quit();
+    types_into_foot(&seat, "after-death");
+    quit(seat);
 }

@@ -13,7 +13,7 @@ fn a_text_of_the_owner_is_seen_and_takes_nothing_away() {
         return;
     }
     let mut seat = start("banner", (640, 360), &[]);
-    drop(seat.desktop(&[]));
+    drop(seat.desktop());
     let mut client = Wayland::connect(&seat);
     let window = client.window((300, 200), 0x00_ff_00_00);
     window.toplevel.set_fullscreen(None);

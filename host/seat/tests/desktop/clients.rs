@@ -4,13 +4,13 @@
 use std::collections::HashSet;
 use std::fs::{self, File};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use punktfunk_core::input::Event as Input;
 use punktfunk_seat_ipc::host::{Event, Frame};
 
-use crate::stage::{Seat, WAIT, installed, pixel, save, start, wait_for};
+use crate::stage::{LEFT, Process, Seat, WAIT, display, installed, pixel, save, start, wait_for};
 
 /// A seat with a desktop on it, and what is needed to start programs there.
 struct Stage {
@@ -19,23 +19,12 @@ struct Stage {
     display: String,
 }
 
-/// A program; it is ended when this is dropped.
-struct Program(Child);
-
-impl Drop for Program {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 impl Stage {
     fn new() -> Self {
         let mut seat = start("clients", (1280, 720), &[]);
-        drop(seat.desktop(&[]));
-        let folder = seat.directory.parent().unwrap().to_owned();
-        let server = wait_for("Xwayland", || seat.running("Xwayland").into_iter().next());
-        let display = server.split_whitespace().find(|word| word.starts_with(':')).unwrap().to_owned();
+        drop(seat.desktop());
+        let folder = seat.folder.clone();
+        let display = display(&seat);
         Self { seat, folder, display }
     }
 
@@ -47,12 +36,13 @@ impl Stage {
         command
     }
 
-    /// Starts a program; what it prints goes to a file of its name.
-    fn run(&self, line: &str) -> (Program, PathBuf) {
+    /// Starts a program, which is ended when it is dropped; what it prints goes to a file of
+    /// its name.
+    fn run(&self, line: &str) -> (Process, PathBuf) {
         let name = line.split_whitespace().next().unwrap();
         let said = self.folder.join(name);
         let program = self.command(line).stdout(File::create(&said).unwrap()).spawn().unwrap();
-        (Program(program), said)
+        (program.into(), said)
     }
 
     /// What a program prints that ends by itself; `None` if it fails.
@@ -118,7 +108,7 @@ fn presentation_shm(stage: &mut Stage) {
     let presented = |text: &str| text.lines().filter(|line| line.contains("f2p")).count();
     wait_for("feedback", || {
         // That of weston 10 takes the newest xdg_wm_base and does not know its events.
-        if program.0.try_wait().unwrap().is_some() {
+        if program.try_wait().unwrap().is_some() {
             println!("SKIPPED real program weston-presentation-shm: this one ends at once");
             return Some(());
         }
@@ -154,8 +144,8 @@ fn glxgears(stage: &mut Stage) {
     assert!(stage.pictures((300, 200, 300, 300), 20) == 20, "it turns");
     // Hidden behind another window it draws on: games do not stand still.
     stage.seat.point(300, 140);
-    stage.seat.click();
-    stage.seat.click();
+    stage.seat.click(LEFT);
+    stage.seat.click(LEFT);
     let before = read(&said).lines().count();
     let hidden = rate(&said, before + 2);
     // Far from the 1 Hz of a wrong refresh, whatever else the machine does.

@@ -45,8 +45,8 @@ delegate_noop!(Asked: ignore xdg_surface::XdgSurface);
 #[test]
 fn a_window_that_opens_while_the_seat_ends_is_asked_to_close() {
     let seat = start("ending", (640, 360), &[]);
-    seat.launch(&["sleep", "1000"], &[]);
-    wait_for("the application", || (!seat.running("sleep").is_empty()).then_some(()));
+    seat.launch(&["sleep", "1000"]);
+    wait_for("the application", || (!seat.named("sleep").is_empty()).then_some(()));
     let stream = UnixStream::connect(seat.directory.join("wayland-1")).unwrap();
     let connection = Connection::from_socket(stream).unwrap();
     let (globals, mut queue) = registry_queue_init::<Asked>(&connection).unwrap();

@@ -15,7 +15,7 @@ fn a_held_pointer_tells_how_it_moves_and_is_let_go_for_others() {
         return;
     }
     let mut seat = start("held", (640, 360), &[]);
-    drop(seat.desktop(&[]));
+    drop(seat.desktop());
     let mut client = Wayland::connect(&seat);
     let constraints: ZwpPointerConstraintsV1 = client.bind();
     let relative: ZwpRelativePointerManagerV1 = client.bind();

@@ -124,15 +124,15 @@ fn each_client_sees_what_it_may() {
         return;
     }
     let seat = start("globals", (640, 360), &[]);
-    seat.launch(&["sleep", "1000"], &[]);
+    seat.launch(&["sleep", "1000"]);
     // The seat knows of the launch before it looks at the next client.
-    stage::wait_for("the application", || (!seat.running("sleep").is_empty()).then_some(()));
+    stage::wait_for("the application", || (!seat.named("sleep").is_empty()).then_some(()));
     let kiosk = Client::new(&seat).offered();
     assert!(OF_THE_DESKTOP.iter().all(|name| !kiosk.iter().any(|offered| offered == name)), "{kiosk:#?}");
     seat.quit();
 
     let mut seat = start("globals", (640, 360), &[]);
-    drop(seat.desktop(&[]));
+    drop(seat.desktop());
     let mut plain = Client::new(&seat);
     let offered = plain.offered();
     for name in OF_ALL.iter().chain(&OF_THE_DESKTOP).chain([&NOT_IN_A_SANDBOX]) {
@@ -163,7 +163,7 @@ fn each_client_sees_what_it_may() {
 #[test]
 fn whoever_takes_too_much_is_disconnected_and_nobody_else() {
     let seat = start("limits", (640, 360), &[]);
-    seat.launch(&["sleep", "1000"], &[]);
+    seat.launch(&["sleep", "1000"]);
     let mut good = Client::new(&seat);
     assert!(good.lives());
     // Surfaces.
@@ -225,7 +225,7 @@ fn whoever_takes_too_much_is_disconnected_and_nobody_else() {
 #[test]
 fn no_bytes_of_a_client_end_a_seat() {
     let mut seat = start("wire", (640, 360), &[]);
-    seat.launch(&[], &[]);
+    seat.launch(&[]);
     let mut state = 0x9E37_79B9_7F4A_7C15u64;
     let mut random = move |below: u32| {
         state ^= state << 13;

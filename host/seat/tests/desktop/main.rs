@@ -17,10 +17,10 @@ use std::fs;
 use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use punktfunk_seat_ipc::host::Frame;
-use stage::{Seat, folder, key, lacks, pixel, save, start, wait_for};
+use stage::{LEFT, Process, Seat, display, folder, key, lacks, pixel, save, start, wait_for, written};
 
 /// An application that leaves a file behind, and a few that only fill the list.
 fn applications(data: &Path, left: &Path) {
@@ -62,7 +62,7 @@ fn the_launcher_starts_what_is_typed_or_pressed() {
     let folders = format!("{}:/usr/share", data.display());
     let env = [("XDG_DATA_DIRS", folders.as_str()), ("XDG_DATA_HOME", "/nonexistent")];
     let mut seat = start("launcher", (1280, 720), &env);
-    drop(seat.desktop(&[]));
+    drop(seat.desktop());
     seat.key(key::SUPER);
     let open = seat.settled();
     save(&open, "launcher.png");
@@ -78,21 +78,20 @@ fn the_launcher_starts_what_is_typed_or_pressed() {
     seat.key(key::SUPER);
     seat.text("zeb");
     seat.key(key::RETURN);
-    let text =
-        wait_for("the application", || fs::read_to_string(&left).ok().filter(|text| text.ends_with('\n')));
+    let text = written("the application", &left);
     assert_eq!(text, "wayland-1 %c\n");
-    assert_eq!(seat.running("sleep").len(), 1);
+    assert_eq!(seat.named("sleep").len(), 1);
     // The button of the backdrop; the pointer chooses and starts.
     seat.point(640, 676);
-    seat.click();
+    seat.click(LEFT);
     seat.text("terminal t");
     seat.point(600, 200);
     save(&seat.settled(), "launcher-pointer.png");
-    seat.click();
-    wait_for("the task in a terminal", || (seat.running("sleep").len() == 2).then_some(()));
+    seat.click(LEFT);
+    wait_for("the task in a terminal", || (seat.named("sleep").len() == 2).then_some(()));
     // Super with another key is not Super alone.
     seat.chord(key::SUPER, key::RETURN);
-    wait_for("another terminal", || (seat.running("foot").len() == 3).then_some(()));
+    wait_for("another terminal", || (seat.named("foot").len() == 3).then_some(()));
     let frame = seat.settled();
     save(&frame, "launcher-after.png");
     assert_ne!(pixel(&frame, 8, 712), corner, "the launcher is not open");
@@ -101,7 +100,7 @@ fn the_launcher_starts_what_is_typed_or_pressed() {
     seat.key(key::SUPER);
     drop(seat.frame("the launcher", |frame| pixel(frame, 8, 712) == corner));
     seat.point(20, 20);
-    seat.click();
+    seat.click(LEFT);
     drop(seat.frame("no launcher", |frame| pixel(frame, 8, 712) != corner));
     seat.quit();
     fs::remove_dir_all(data).unwrap();
@@ -114,18 +113,18 @@ fn alt_tab_goes_through_the_windows_and_back() {
         return;
     }
     let mut seat = start("switch", (1280, 720), &[]);
-    drop(seat.desktop(&[]));
-    let dir = seat.directory.parent().unwrap().to_owned();
+    drop(seat.desktop());
+    let dir = seat.folder.clone();
     // Three terminals that say who they are when asked.
     let who = |seat: &mut Seat, name: &str| {
         let file = dir.join(name);
         seat.text(&format!("echo $WHO > {}\n", file.display()));
-        wait_for("the shell", || fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n')))
+        written("the shell", &file)
     };
     seat.text("export WHO=1\n");
     for n in 2..=3 {
         seat.chord(key::SUPER, key::RETURN);
-        wait_for("another terminal", || (seat.running("foot").len() == n).then_some(()));
+        wait_for("another terminal", || (seat.named("foot").len() == n).then_some(()));
         drop(seat.settled());
         seat.text(&format!("export WHO={n}\n"));
     }
@@ -151,12 +150,12 @@ fn alt_tab_goes_through_the_windows_and_back() {
     seat.press(key::ALT, false);
     assert_eq!(who(&mut seat, "e"), "3\n");
     seat.chord(key::ALT, key::F4);
-    wait_for("it to close", || (seat.running("foot").len() == 2).then_some(()));
+    wait_for("it to close", || (seat.named("foot").len() == 2).then_some(()));
     seat.quit();
 }
 
 /// Runs a program of Wayland on the seat; it is ended when this is dropped.
-struct Client(Child);
+struct Client(Process);
 
 impl Client {
     fn start(seat: &Seat, program: &str, arguments: &[&str], input: Option<&str>) -> Self {
@@ -168,7 +167,7 @@ impl Client {
         let mut child = command.spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
         stdin.write_all(input.unwrap_or_default().as_bytes()).unwrap();
-        Self(child)
+        Self(child.into())
     }
 
     /// What it printed, once it has ended by itself.
@@ -177,13 +176,6 @@ impl Client {
         self.0.stdout.take().unwrap().read_to_string(&mut text).unwrap();
         assert!(self.0.wait().unwrap().success());
         text
-    }
-}
-
-impl Drop for Client {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
@@ -196,20 +188,20 @@ fn panels_keep_their_edge_and_menus_take_the_keys() {
         return;
     }
     let mut seat = start("panels", (1280, 720), &[]);
-    let folder = seat.directory.parent().unwrap().to_owned();
+    let folder = seat.folder.clone();
     let (config, style) = (folder.join("waybar"), folder.join("style.css"));
     fs::write(&config, r#"{"layer": "top", "position": "top", "height": 40, "modules-center": ["clock"]}"#)
         .unwrap();
     fs::write(&style, "* { background: #ff0000; border: none; min-height: 0; }").unwrap();
-    drop(seat.desktop(&[]));
+    drop(seat.desktop());
     let (config, style) = (config.to_string_lossy().into_owned(), style.to_string_lossy().into_owned());
     let waybar = Client::start(&seat, "waybar", &["-c", &config, "-s", &style], None);
     let shown = |frame: &Frame| pixel(frame, 5, 5) == RED && pixel(frame, 1275, 35) == RED;
     let inside = pixel(&seat.frame("the panel", shown), 300, 500);
     // A double click on its title bar makes the terminal fill what the panel leaves.
     seat.point(700, 135);
-    seat.click();
-    seat.click();
+    seat.click(LEFT);
+    seat.click(LEFT);
     let filled = |frame: &Frame| pixel(frame, 5, 700) == inside && pixel(frame, 1270, 700) == inside;
     let frame = seat.frame("the terminal below the panel", filled);
     assert_eq!((pixel(&frame, 5, 5), pixel(&frame, 5, 38)), (RED, RED));
@@ -230,7 +222,7 @@ fn panels_keep_their_edge_and_menus_take_the_keys() {
     drop(seat.settled());
     let file = folder.join("after");
     seat.text(&format!("echo $TERM > {}\n", file.display()));
-    let text = wait_for("the shell", || fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n')));
+    let text = written("the shell", &file);
     assert_eq!(text, "foot\n");
     // When the panel goes, its edge is there for windows again.
     drop(waybar);
@@ -245,7 +237,7 @@ fn the_clipboard_goes_from_window_to_window() {
         return;
     }
     let mut seat = start("clipboard", (1280, 720), &[]);
-    drop(seat.desktop(&[]));
+    drop(seat.desktop());
     let _copy = Client::start(&seat, "wl-copy", &["--foreground", "copied text"], None);
     let paste = |seat: &Seat, arguments: &[&str]| {
         let mut child = Command::new("wl-paste");
@@ -256,21 +248,21 @@ fn the_clipboard_goes_from_window_to_window() {
     let text = wait_for("the clipboard", || paste(&seat, &["--no-newline"]));
     assert_eq!(text, "copied text");
     // A terminal pastes it: Ctrl + Shift + V.
-    let file = seat.directory.parent().unwrap().join("pasted");
+    let file = seat.folder.join("pasted");
     seat.text("echo '");
     seat.press(29, true);
     seat.chord(key::SHIFT, 47);
     seat.press(29, false);
     drop(seat.settled());
     seat.text(&format!("' > {}\n", file.display()));
-    let text = wait_for("the shell", || fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n')));
+    let text = written("the shell", &file);
     assert_eq!(text, "copied text\n");
     // A selection made with the pointer is the primary one: the word at the prompt.
     seat.text("clear; echo primary\n");
     drop(seat.settled());
     seat.point(260, 162);
-    seat.click();
-    seat.click();
+    seat.click(LEFT);
+    seat.click(LEFT);
     let text = wait_for("the primary selection", || {
         paste(&seat, &["--primary", "--no-newline"]).filter(|text| !text.is_empty())
     });
@@ -286,7 +278,7 @@ fn a_nested_session_is_used_when_it_works_and_left_when_it_does_not() {
     }
     // An odd size: the session must fill it.
     let mut seat = start("nested", (1001, 601), &[]);
-    let folder = seat.directory.parent().unwrap().to_owned();
+    let folder = seat.folder.clone();
     let config = folder.join("sway");
     fs::write(&config, "output * bg #206040 solid_color\nexec foot -D / -o colors.background=204060 sh\n")
         .unwrap();
@@ -298,11 +290,8 @@ fn a_nested_session_is_used_when_it_works_and_left_when_it_does_not() {
         open.extend(["wayland-1", "bus"].map(|name| seat.directory.join(name)));
         open.iter().for_each(|path| fs::set_permissions(path, fs::Permissions::from_mode(0o777)).unwrap());
     }
-    let ours = stage::installed("Xwayland").then(|| {
-        let server = wait_for("Xwayland", || seat.running("Xwayland").into_iter().next());
-        server.split_whitespace().find(|word| word.starts_with(':')).unwrap().to_owned()
-    });
-    seat.launch(&[], &[("PUNKTFUNK_DESKTOP_SESSION", &session)]);
+    let ours = stage::installed("Xwayland").then(|| display(&seat));
+    seat.launch_with(&[], &[("PUNKTFUNK_DESKTOP_SESSION", &session)]);
     let inside = |frame: &Frame| pixel(frame, 990, 300) == [0x20, 0x40, 0x60];
     drop(
         seat.frame("sway with a terminal", |frame| {
@@ -312,7 +301,7 @@ fn a_nested_session_is_used_when_it_works_and_left_when_it_does_not() {
     // Keys, and a pointer that is seen once, at its place.
     let file = folder.join("typed");
     seat.text(&format!("echo $WAYLAND_DISPLAY $DISPLAY > {}\n", file.display()));
-    let text = wait_for("the shell", || fs::read_to_string(&file).ok().filter(|text| text.ends_with('\n')));
+    let text = written("the shell", &file);
     assert!(!text.starts_with("wayland-1"), "the terminal is not on our own desktop: {text}");
     // Nor are its windows of X11: it has an Xwayland of its own, or none.
     assert!(!text.split_whitespace().any(|word| Some(word) == ours.as_deref()), "{text} is ours: {ours:?}");
@@ -335,8 +324,8 @@ fn a_nested_session_is_used_when_it_works_and_left_when_it_does_not() {
     // One that ends at once, or does not exist, makes room for our own desktop.
     for (n, session) in ["false", "/no/such/compositor"].into_iter().enumerate() {
         let mut seat = start(&format!("nested{n}"), (1280, 720), &[]);
-        seat.launch(&[], &[("PUNKTFUNK_DESKTOP_SESSION", session)]);
-        wait_for("a terminal of our own", || (seat.running("foot").len() == 1).then_some(()));
+        seat.launch_with(&[], &[("PUNKTFUNK_DESKTOP_SESSION", session)]);
+        wait_for("a terminal of our own", || (seat.named("foot").len() == 1).then_some(()));
         seat.key(key::SUPER);
         save(&seat.settled(), "nested-not.png");
         seat.text("\u{8}");

@@ -10,7 +10,7 @@ use wayland_protocols::xdg::shell::client::xdg_positioner::ConstraintAdjustment 
 use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_shell_v1::{Layer, ZwlrLayerShellV1};
 use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_surface_v1::Anchor;
 
-use crate::stage::{Seat, lacks, start};
+use crate::stage::{LEFT, Seat, lacks, start};
 use crate::wayland::{Toplevel, Wayland};
 
 const MOST: i32 = i32::MAX;
@@ -168,7 +168,7 @@ fn no_numbers_of_a_client_end_a_seat() {
         return;
     }
     let mut seat = start("numbers", (640, 360), &[]);
-    drop(seat.desktop(&[]));
+    drop(seat.desktop());
     let mut good = Wayland::connect(&seat);
     for (what, abuse) in ABUSES {
         let mut client = Wayland::connect(&seat);
@@ -179,7 +179,7 @@ fn no_numbers_of_a_client_end_a_seat() {
         client.lives();
         for (x, y) in [(320, 180), (1, 1), (639, 359), (330, 200)] {
             seat.point(x, y);
-            seat.click();
+            seat.click(LEFT);
         }
         client.lives();
         answers(&mut seat, &mut good, what);

@@ -66,7 +66,7 @@ fn menus_of_panels_stay_on_the_screen() {
         return;
     }
     let mut seat = start("menu-panel", (640, 360), &[]);
-    drop(seat.desktop(&[]));
+    drop(seat.desktop());
     let mut client = Wayland::connect(&seat);
     let shell: ZwlrLayerShellV1 = client.bind();
     let surface = client.surface();

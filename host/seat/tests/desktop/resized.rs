@@ -7,7 +7,7 @@ use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_shell_v1::{Layer,
 use wayland_protocols_wlr::layer_shell::v1::client::zwlr_layer_surface_v1::Anchor;
 use x11rb::protocol::xproto::ConnectionExt as _;
 
-use crate::stage::{lacks, pixel, save, start, wait_for};
+use crate::stage::{display, lacks, pixel, save, start, wait_for};
 use crate::wayland::Wayland;
 use crate::xclient::X;
 
@@ -23,10 +23,8 @@ fn everything_is_right_on_another_screen() {
         return;
     }
     let mut seat = start("resized", (1280, 720), &[]);
-    drop(seat.desktop(&[]));
-    let server = wait_for("Xwayland", || seat.running("Xwayland").into_iter().next());
-    let display = server.split_whitespace().find_map(|word| word.strip_prefix(':')).unwrap();
-    let x = X::connect(display.parse().unwrap());
+    drop(seat.desktop());
+    let x = X::connect(display(&seat).strip_prefix(':').unwrap().parse().unwrap());
     let mut client = Wayland::connect(&seat);
     let shell: ZwlrLayerShellV1 = client.bind();
     let strip = client.surface();

@@ -5,6 +5,7 @@ use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
+use punktfunk_seat_stage::WAIT;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use wayland_client::globals::{GlobalListContents, registry_queue_init};
 use wayland_client::protocol::{
@@ -28,7 +29,7 @@ use wayland_protocols::xdg::shell::client::{
     xdg_popup, xdg_positioner, xdg_surface, xdg_toplevel, xdg_wm_base,
 };
 
-use crate::seat::{MARK, Seat, WAIT};
+use crate::seat::{MARK, Seat};
 
 /// What a client listens to.
 #[derive(Clone, Copy, Default)]

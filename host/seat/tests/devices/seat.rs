@@ -1,65 +1,32 @@
-//! The real program, with no application on it.
+//! The real program, with no application on it and a host that may hang up.
 
 use std::path::PathBuf;
-use std::process::{Child, Command};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use punktfunk_core::input::{Event as Input, Phase, Touch};
 use punktfunk_seat_ipc::host::{Event, SeatLink};
 use punktfunk_seat_ipc::{App, AppKind, ToSeat};
+use punktfunk_seat_stage::{self as stage, Process, pixel, wait_for};
 
-pub const WAIT: Duration = Duration::from_secs(30);
 /// A key that no test needs: sent last, it tells that everything before has arrived.
 pub const MARK: u16 = 88;
 
-/// True when the test must be left out, which it says.
-pub fn lacks(test: &str, program: &str) -> bool {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let lacks = !std::env::split_paths(&path).any(|folder| folder.join(program).is_file());
-    if lacks {
-        println!("SKIPPED {test}: {program} is not installed");
-    }
-    lacks
-}
-
-/// Asks until there is an answer.
-pub fn wait_for<T>(what: &str, mut found: impl FnMut() -> Option<T>) -> T {
-    let start = Instant::now();
-    loop {
-        if let Some(found) = found() {
-            return found;
-        }
-        assert!(start.elapsed() < WAIT, "waited too long for {what}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 pub struct Seat {
     pub directory: PathBuf,
-    process: Child,
+    process: Process,
     link: Option<SeatLink>,
 }
 
 impl Seat {
     /// A seat with an output of this size. Nothing can be started on it if `bare`.
     pub fn start(name: &str, size: (u32, u32), bare: bool) -> Self {
-        let directory = std::env::temp_dir().join(format!("pf-{name}-{}", std::process::id()));
-        let mut command = Command::new(env!("CARGO_BIN_EXE_punktfunk-seat"));
-        // A shell that reads nobody's settings: those may take long, or ask.
-        command.env("SHELL", "/bin/sh").env_remove("ENV");
+        let directory = stage::directory(name);
+        let mut command = stage::command(env!("CARGO_BIN_EXE_punktfunk-seat"), &directory, size);
+        command.args(["--no-sound", "--refresh", "60"]);
         if bare {
             command.env("PATH", "/nonexistent");
         }
-        let process = command
-            .arg("--runtime-dir")
-            .arg(&directory)
-            .args(["--no-sound", "--refresh", "60"])
-            .args(["--width", &size.0.to_string(), "--height", &size.1.to_string()])
-            .spawn()
-            .unwrap();
-        let mut link = wait_for("the seat", || SeatLink::connect(&directory).ok());
-        let ready = link.next_event(WAIT).unwrap();
-        assert!(matches!(&ready, Some(Event::Ready(_))), "{ready:?}");
+        let stage::Seat { directory, process, link, .. } = stage::Seat::start(&mut command, directory, size);
         Self { directory, process, link: Some(link) }
     }
 
@@ -98,14 +65,13 @@ impl Seat {
     }
 
     /// Waits until the last pixel of the screen has this colour.
-    pub fn until_shown(&mut self, [red, green, blue]: [u8; 3]) {
+    pub fn until_shown(&mut self, colour: [u8; 3]) {
         let link = self.link.as_mut().unwrap();
         wait_for("a colour", || {
             let Ok(Some(Event::Frame(frame))) = link.next_event(Duration::from_millis(100)) else {
                 return None;
             };
-            let at = (frame.height() as usize - 1) * frame.stride() + (frame.width() as usize - 1) * 4;
-            (frame.bytes()[at..at + 3] == [blue, green, red]).then_some(())
+            (pixel(&frame, frame.width() - 1, frame.height() - 1) == colour).then_some(())
         });
     }
 
@@ -116,16 +82,13 @@ impl Seat {
 
     /// A host is there again.
     pub fn connect(&mut self) {
-        let mut link = wait_for("the seat", || SeatLink::connect(&self.directory).ok());
-        let ready = link.next_event(WAIT).unwrap();
-        assert!(matches!(&ready, Some(Event::Ready(_))), "{ready:?}");
-        self.link = Some(link);
+        self.link = Some(stage::connect(&self.directory).0);
     }
 }
 
 impl Drop for Seat {
     fn drop(&mut self) {
-        // The guard of the seat ends the rest.
+        // Its folder goes after it; the guard of the seat ends the rest.
         let _ = self.process.kill();
         let _ = self.process.wait();
         let _ = std::fs::remove_dir_all(&self.directory);

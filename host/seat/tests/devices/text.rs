@@ -2,9 +2,10 @@
 
 use punktfunk_core::input::Event as Input;
 use punktfunk_seat_ipc::AppKind;
+use punktfunk_seat_stage::{lacks, wait_for};
 
 use crate::client::{Client, Wants};
-use crate::seat::{Seat, lacks};
+use crate::seat::Seat;
 
 const TEXT: Wants =
     Wants { touch: false, pointer: false, tablet: false, text: true, shortcuts: false, size: (0, 0) };
@@ -24,7 +25,7 @@ fn a_field_that_asks_for_text_gets_it_between_the_keys() {
     client.sync();
     // Right after a commit it gets keys; soon after, text.
     let mut characters = (0x4e00..).filter_map(char::from_u32);
-    let (character, told) = crate::seat::wait_for("text", || {
+    let (character, told) = wait_for("text", || {
         let character = characters.next()?;
         seat.text(&character.to_string());
         seat.key(30);
@@ -53,14 +54,14 @@ fn a_field_that_asks_for_text_gets_it_between_the_keys() {
 
 #[test]
 fn a_terminal_gets_every_character_in_order() {
-    if !lacks("a_terminal_gets_every_character_in_order", "foot") {
+    if !lacks("a_terminal_gets_every_character_in_order", &["foot"]) {
         type_into_foot("text-foot", "");
     }
 }
 
 #[test]
 fn without_text_input_spare_keys_type_what_the_layout_lacks() {
-    if !lacks("without_text_input_spare_keys_type_what_the_layout_lacks", "foot") {
+    if !lacks("without_text_input_spare_keys_type_what_the_layout_lacks", &["foot"]) {
         // What foot knows as the end of its text input.
         type_into_foot("text-keys", "printf '\\033[?737769l'; ");
     }
@@ -76,7 +77,7 @@ fn type_into_foot(name: &str, first: &str) {
     seat.launch(AppKind::Command(argv.chain(["sh".to_owned(), "-c".to_owned(), script]).collect()));
     let ready = file.with_extension("ready");
     seat.until_shown([0x20, 0x40, 0x60]);
-    crate::seat::wait_for("the terminal", || ready.exists().then_some(()));
+    wait_for("the terminal", || ready.exists().then_some(()));
     let mut expected = String::new();
     let mut say = |text: &str| {
         seat.text(text);
@@ -96,7 +97,7 @@ fn type_into_foot(name: &str, first: &str) {
     expected.push('a');
     seat.text("\nend\n");
     expected += "\nend\n";
-    crate::seat::wait_for("three lines", || {
+    wait_for("three lines", || {
         let text = std::fs::read_to_string(&file).ok()?;
         (text.lines().count() >= 3 && text.ends_with('\n')).then_some(())
     });

@@ -2,6 +2,7 @@
 
 use punktfunk_core::input::{Event as Input, Phase, Touch};
 use punktfunk_seat_ipc::{AppKind, ToSeat};
+use punktfunk_seat_stage::wait_for;
 
 use crate::client::{Client, Wants};
 use crate::seat::Seat;
@@ -251,7 +252,7 @@ fn a_menu_is_for_fingers_too_and_a_tap_beside_it_closes_it() {
         tap(x + 8.0, y + 8.0);
         client.until("the press", |log| !log.menu_on_touch);
         // It is at (20, 30): inside, a tap is the menu's own.
-        crate::seat::wait_for("the menu", || {
+        wait_for("the menu", || {
             tap(x + 60.0, y + 62.0);
             client.told(&seat).contains(&"touch down 0 40 32".to_owned()).then_some(())
         });

@@ -220,7 +220,7 @@ fn another_size_is_asked_of_the_x_server_under_an_application() {
     if lacks(TEST) {
         return;
     }
-    let Some((mut other, folder, display)) = stage::x_server("x-server") else {
+    let Some((other, display)) = stage::x_server("x-server") else {
         println!("SKIPPED {TEST}: Xwayland is not installed");
         return;
     };
@@ -241,11 +241,7 @@ fn another_size_is_asked_of_the_x_server_under_an_application() {
     });
     assert_eq!(asked, [0, 640, 400, 1]);
     stage.quit();
-    other.kill().unwrap();
-    other.wait().unwrap();
-    let mark = format!("PUNKTFUNK_SEAT={}", folder.display());
-    wait_for("everything to end", || marked(&mark).is_empty().then_some(()));
-    std::fs::remove_dir_all(folder).unwrap();
+    other.quit();
 }
 
 #[test]
@@ -286,8 +282,8 @@ fn a_seat_ends_with_its_gamescope_and_says_so() {
     stage.event("its start", |event| matches!(event, Event::AppStarted { .. }));
     stage.say("die");
     stage.event("the reason", |event| matches!(event, Event::Error(text) if text.contains("told to die")));
-    let mark = format!("PUNKTFUNK_SEAT={}", stage.directory.display());
     let status = wait_for("the seat to end", || stage.process.try_wait().unwrap());
     assert!(!status.success());
+    let mark = stage.mark();
     wait_for("everything to end", || marked(&mark).is_empty().then_some(()));
 }

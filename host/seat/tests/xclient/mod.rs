@@ -1,5 +1,6 @@
 //! A small X11 client, for what no program at hand does.
 
+use punktfunk_seat_stage::wait_for;
 use smithay::reexports::x11rb;
 use x11rb::connection::Connection as _;
 use x11rb::protocol::xproto::{
@@ -7,8 +8,6 @@ use x11rb::protocol::xproto::{
 };
 use x11rb::rust_connection::RustConnection;
 use x11rb::wrapper::ConnectionExt as _;
-
-use crate::wait_for;
 
 /// A small X11 client.
 pub struct X {

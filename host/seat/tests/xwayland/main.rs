@@ -1,11 +1,11 @@
 //! The real program with a real Xwayland and real X11 programs on it.
 
+use std::ffi::OsStr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
 use punktfunk_core::input::Event as Input;
-use punktfunk_seat_ipc::host::{Event, SeatLink};
 use smithay::reexports::x11rb;
 use wayland_client::globals::{GlobalListContents, registry_queue_init};
 use wayland_client::protocol::wl_registry::{self, WlRegistry};
@@ -21,8 +21,6 @@ mod stage;
 mod xclient;
 
 use stage::*;
-
-const LEFT: u16 = 0x110;
 
 const RED: [u8; 3] = [200, 10, 10];
 const GREEN: [u8; 3] = [10, 200, 10];
@@ -63,7 +61,7 @@ fn games_and_their_menus_and_helpers() {
         return;
     }
     let mut seat = plain("kiosk", (800, 600));
-    let x = X::connect(seat.display());
+    let x = X::connect(display(&seat));
     let game = x.window((0, 0), (400, 300), RED, false);
     let frame = seat.frame("game centred", |frame| pixel(frame, 201, 151) == RED);
     assert_eq!(count(&frame, RED), 400 * 300);
@@ -137,8 +135,8 @@ fn windows_of_x11_on_the_desktop() {
     let mut seat = plain("desktop", (1280, 720));
     seat.launch(&[]);
     drop(seat.frame("a terminal", |frame| pixel(frame, 300, 580) == pixel(frame, 900, 580)));
-    seat.shell_is_ready();
-    let display: u32 = seat.shell("echo $DISPLAY").trim().strip_prefix(':').unwrap().parse().unwrap();
+    shell_is_ready(&seat);
+    let display: u32 = shell(&seat, "echo $DISPLAY").trim().strip_prefix(':').unwrap().parse().unwrap();
     seat.text("xclock -bg navy -geometry 200x150+40+90 &\n");
     drop(seat.frame("a clock", |frame| pixel(frame, 45, 95) == NAVY && pixel(frame, 235, 235) == NAVY));
     // It is dragged by its title bar, and the X server learns where it is.
@@ -154,11 +152,10 @@ fn windows_of_x11_on_the_desktop() {
     let other = x.window((600, 300), (300, 200), RED, false);
     x.wait_for_focus(other);
     seat.point(700, 150);
-    seat.button(LEFT, true);
-    seat.button(LEFT, false);
+    seat.click(LEFT);
     wait_for("the focus to leave X11", || (x.property(x.root, "_NET_ACTIVE_WINDOW") == [0]).then_some(()));
     drop(seat.frame("foot in front", |frame| count(frame, RED) == 0 && pixel(frame, 335, 335) != NAVY));
-    assert_eq!(seat.shell("echo $TERM").trim(), "foot");
+    assert_eq!(shell(&seat, "echo $TERM").trim(), "foot");
     x.ask(other, "_NET_ACTIVE_WINDOW", [2, 0, 0, 0, 0]);
     x.wait_for_focus(other);
     drop(seat.frame("the X11 window in front", |frame| count(frame, RED) > 50_000));
@@ -166,19 +163,16 @@ fn windows_of_x11_on_the_desktop() {
     // A clock wants no keys; a press brings it to the front all the same.
     seat.text("clear\n");
     seat.point(150, 250);
-    seat.button(LEFT, true);
-    seat.button(LEFT, false);
+    seat.click(LEFT);
     drop(seat.frame("the clock in front", |frame| pixel(frame, 335, 335) == NAVY));
     // Alt + F4 asks it to close.
-    seat.input(Input::Key { code: 56, down: true });
-    seat.key(62);
-    seat.input(Input::Key { code: 56, down: false });
+    seat.chord(56, 62);
     wait_for("the clock to go", || seat.named("xclock").is_empty().then_some(()));
     drop(seat.frame("no clock", |frame| count(frame, NAVY) == 0));
     seat.text("xterm -bg navy -fg white -e sh &\n");
     drop(seat.frame("an xterm", |frame| count(frame, NAVY) > 50_000));
-    seat.shell_is_ready();
-    assert!(seat.shell("echo $TERM").starts_with("xterm"));
+    shell_is_ready(&seat);
+    assert!(shell(&seat, "echo $TERM").starts_with("xterm"));
     seat.quit();
 }
 
@@ -194,8 +188,8 @@ fn the_clipboard_crosses_between_x11_and_wayland() {
     // wl-copy and wl-paste take the keys for a moment, to be let at the clipboard; what is
     // typed into that moment is theirs.
     let run = |command: &str| {
-        seat.shell_is_ready();
-        seat.shell(command)
+        shell_is_ready(&seat);
+        shell(&seat, command)
     };
     run("echo from-wayland | wl-copy; echo primary-wayland | wl-copy -p");
     let eventually = |command: &str, wanted: &str| {
@@ -223,13 +217,13 @@ fn xwayland_comes_back_when_it_is_killed() {
     let mut seat = plain("killed", (1280, 720));
     seat.launch(&[]);
     drop(seat.frame("the terminal", |frame| pixel(frame, 300, 580) == pixel(frame, 900, 580)));
-    seat.shell_is_ready();
+    shell_is_ready(&seat);
     for round in 0..3 {
         seat.text("xterm -bg navy -fg white -e sh &\n");
         drop(seat.frame("an xterm after a kill", |frame| count(frame, NAVY) > 50_000));
-        seat.shell_is_ready();
+        shell_is_ready(&seat);
         if round == 2 {
-            assert!(seat.shell("echo $TERM").starts_with("xterm"));
+            assert!(shell(&seat, "echo $TERM").starts_with("xterm"));
             break;
         }
         let server = seat.named("Xwayland");
@@ -241,8 +235,8 @@ fn xwayland_comes_back_when_it_is_killed() {
             let next = seat.named("Xwayland");
             (next.len() == 1 && next != server).then_some(())
         });
-        seat.shell_is_ready();
-        assert_eq!(seat.shell("echo $TERM").trim(), "foot");
+        shell_is_ready(&seat);
+        assert_eq!(shell(&seat, "echo $TERM").trim(), "foot");
     }
     seat.quit();
 }
@@ -269,7 +263,7 @@ fn an_x11_game_looks_around_without_end() {
         return;
     }
     let mut seat = plain("looks", (800, 600));
-    let x = X::connect(seat.display());
+    let x = X::connect(display(&seat));
     let game = x.window((0, 0), (800, 600), RED, false);
     drop(seat.frame("the game that looks", |frame| count(frame, RED) > 400_000));
     x.wait_for_focus(game);
@@ -297,7 +291,7 @@ fn reads(pid: u32) -> u64 {
 
 #[test]
 fn a_seat_does_without_x11() {
-    let folder = std::env::temp_dir().join(format!("pf-x-programs-{}", std::process::id()));
+    let folder = directory("x-programs");
     std::fs::create_dir_all(&folder).unwrap();
     let link = folder.join("Xwayland");
     let _ = std::fs::remove_file(&link);
@@ -323,15 +317,7 @@ fn a_seat_does_without_x11() {
     seat.quit();
     std::fs::remove_dir_all(folder).unwrap();
     // The same where none is installed at all.
-    let seat = {
-        let empty = std::env::temp_dir().join(format!("pf-x-none-{}", std::process::id()));
-        let mut process = Command::new(env!("CARGO_BIN_EXE_punktfunk-seat"));
-        process.arg("--runtime-dir").arg(&empty).arg("--no-sound").env("PATH", "/nonexistent");
-        let process = process.spawn().unwrap();
-        let mut link = wait_for("the seat", || SeatLink::connect(&empty).ok());
-        assert!(matches!(link.next_event(WAIT).unwrap(), Some(Event::Ready(_))));
-        Seat { directory: empty, process, link, size: (1920, 1080) }
-    };
+    let seat = start_in("none", (1920, 1080), OsStr::new("/nonexistent"));
     assert_eq!(environment(&seat), "[]\n");
     seat.quit();
 }
@@ -343,7 +329,7 @@ fn two_seats_have_an_x_server_each() {
         return;
     }
     let (one, two) = (plain("one", (640, 360)), plain("two", (1001, 701)));
-    let (first, second) = (one.display(), two.display());
+    let (first, second) = (display(&one), display(&two));
     assert_ne!(first, second);
     let size = |display| {
         let x = X::connect(display);
@@ -368,7 +354,7 @@ fn other_users_are_kept_out() {
         return;
     }
     let seat = plain("users", (640, 360));
-    let display = seat.display();
+    let display = display(&seat);
     drop(X::connect(display));
     let mut stranger = Command::new("xdpyinfo");
     stranger.args(["-display", &format!(":{display}")]).env_remove("XAUTHORITY").uid(65534).gid(65534);
