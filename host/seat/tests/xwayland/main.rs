@@ -160,6 +160,8 @@ fn windows_of_x11_on_the_desktop() {
     x.wait_for_focus(other);
     drop(seat.frame("the X11 window in front", |frame| count(frame, RED) > 50_000));
     x.connection.destroy_window(other).unwrap().check().unwrap();
+    // The terminal gets the keys back when the seat hears of it: not after the press below.
+    wait_for("the keys back", || (x.property(x.root, "_NET_ACTIVE_WINDOW") == [0]).then_some(()));
     // A clock wants no keys; a press brings it to the front all the same.
     seat.text("clear\n");
     seat.point(150, 250);
