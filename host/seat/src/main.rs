@@ -82,8 +82,8 @@ struct Arguments {
     /// Who draws the screen: `own`, or a headless gamescope.
     #[arg(long, value_enum, default_value_t = Compositor::Own)]
     compositor: Compositor,
-    /// With gamescope: the one that runs already as this Wayland display, a name in
-    /// `$XDG_RUNTIME_DIR` or `auto` for `$GAMESCOPE_WAYLAND_DISPLAY`.
+    /// With gamescope: show the one that runs already as this Wayland display, a name in
+    /// `$XDG_RUNTIME_DIR`, or `auto` for any that answers there. It is left running.
     #[arg(long)]
     attach: Option<String>,
     /// Run without a sound server.

@@ -282,6 +282,14 @@ impl Injector {
         }
     }
 
+    /// Moves the pointer by one pixel and back. False when there is no pointer yet.
+    pub fn nudge(&mut self) -> bool {
+        let moved = self.has::<ei::Pointer>() && !self.full;
+        self.motion(1.0, 0.0);
+        self.motion(-1.0, 0.0);
+        moved
+    }
+
     fn position(&mut self, x: f64, y: f64) {
         if !self.full {
             let size = self.size;

@@ -3,28 +3,31 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use super::ei::{self, EiError, Handshaken};
-use super::node::{self, NodeError};
+use super::node::{self, Node, NodeError};
 
 /// What was found.
 pub struct Found {
     /// The PipeWire node of its picture.
-    pub node: Result<u32, NodeError>,
+    pub node: Result<Node, NodeError>,
     /// Its input.
     pub input: Result<Handshaken, EiError>,
     /// Which of our gamescopes it was asked of: they are counted.
     pub attempt: u32,
 }
 
-/// Asks the gamescope that listens at `socket`, and hands the answers to `done`.
+/// Asks the gamescope that listens at `socket`, at most for `patience`, and hands the answers
+/// to `done`.
 pub fn start(
     socket: PathBuf,
     attempt: u32,
+    patience: Duration,
     done: impl FnOnce(Found) + Send + 'static,
 ) -> std::io::Result<()> {
     let ask = move || {
-        let node = node::find(&socket);
+        let node = node::find(&socket, patience);
         let input = ei::connect(&input_socket(&socket));
         done(Found { node, input, attempt });
     };

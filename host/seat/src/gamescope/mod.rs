@@ -4,21 +4,23 @@
 //! To the host it is a seat like any other. The picture comes by PipeWire, input goes by
 //! EIS, and the application finds gamescope's displays in its environment.
 
+mod attach;
 mod capture;
 mod ei;
 mod find;
+mod fit;
 mod mode;
 mod node;
 mod offer;
+mod other;
 mod pictures;
 mod room;
 mod sheets;
 mod spawn;
 
-use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use calloop::EventLoop;
 use calloop::signals::{Signal as SystemSignal, Signals};
 use punktfunk_seat_ipc::seat::Listener;
@@ -35,17 +37,15 @@ enum Origin {
     /// It is started for this seat.
     Own,
     /// It runs already, and is not ours to end.
-    Other {
-        /// Its Wayland socket.
-        socket: PathBuf,
-        /// The PipeWire server that it sends its picture to.
-        pipewire: PathBuf,
-    },
+    Other(attach::Running),
 }
 
 /// Runs a seat with gamescope until it is told to end, or gamescope ends.
 pub fn run(options: Options, attach: Option<&str>) -> anyhow::Result<()> {
-    let origin = attach.map_or(Ok(Origin::Own), other)?;
+    let origin = match attach {
+        Some(display) => Origin::Other(attach::find(display, &options.name)?),
+        None => Origin::Own,
+    };
     prepare(&options.runtime_dir)?;
     let listener = Listener::bind(&options.runtime_dir)?;
     let mut event_loop: EventLoop<'static, Room> = EventLoop::try_new()?;
@@ -53,7 +53,7 @@ pub fn run(options: Options, attach: Option<&str>) -> anyhow::Result<()> {
     // Before signals are blocked: its servers would inherit that.
     let channels = match &origin {
         Origin::Own => Some(options.sound.unwrap_or(CHANNELS)),
-        Origin::Other { .. } => None,
+        Origin::Other(_) => None,
     };
     let session = Session::start(&options.runtime_dir, "", channels)?;
     let signals = Signals::new(&[SystemSignal::SIGCHLD, SystemSignal::SIGTERM, SystemSignal::SIGINT])?;
@@ -78,20 +78,4 @@ pub fn run(options: Options, attach: Option<&str>) -> anyhow::Result<()> {
     }
     tracing::info!("the seat has ended");
     failure.map_or(Ok(()), |failure| Err(anyhow!(failure)))
-}
-
-/// The gamescope that runs as `display`.
-fn other(display: &str) -> anyhow::Result<Origin> {
-    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from);
-    let runtime = runtime.context("XDG_RUNTIME_DIR is not set: gamescope's socket is there")?;
-    let name = match display {
-        "auto" => std::env::var("GAMESCOPE_WAYLAND_DISPLAY")
-            .context("no gamescope is running in this session: GAMESCOPE_WAYLAND_DISPLAY is not set")?,
-        name => name.to_owned(),
-    };
-    if name.is_empty() {
-        bail!("--attach needs the name of a Wayland display, or auto");
-    }
-    let remote = std::env::var_os("PIPEWIRE_REMOTE").unwrap_or_else(|| "pipewire-0".into());
-    Ok(Origin::Other { socket: runtime.join(name), pipewire: runtime.join(remote) })
 }

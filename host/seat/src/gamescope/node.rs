@@ -1,20 +1,25 @@
 //! Asks a gamescope for the number of its PipeWire node, as a Wayland client.
 //!
 //! Its global `gamescope_pipewire` has one event, `stream_node(uint)`, and one request,
-//! `destroy()`. That is all of the protocol, so it is written down here by hand.
+//! `destroy()`. That is all of the protocol, so it is written down here by hand. Whoever
+//! listens may be hung or no gamescope at all: each answer has its deadline.
 
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::net::sockopt::{Timeout, set_socket_timeout, socket_peercred};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
 use wayland_client::backend::protocol::{
     Argument, ArgumentType, Interface, Message, MessageDesc, same_interface,
 };
-use wayland_client::backend::{InvalidId, ObjectData, ObjectId, WeakBackend};
-use wayland_client::globals::{GlobalListContents, registry_queue_init};
+use wayland_client::backend::{InvalidId, ObjectData, ObjectId, WaylandError, WeakBackend};
+use wayland_client::protocol::wl_callback::{self, WlCallback};
 use wayland_client::protocol::wl_registry::{self, WlRegistry};
-use wayland_client::{Connection, Dispatch, DispatchError, Proxy, QueueHandle};
+use wayland_client::{Connection, Dispatch, DispatchError, EventQueue, Proxy, QueueHandle};
 
 /// Why there is no node.
 #[derive(Debug, thiserror::Error)]
@@ -28,6 +33,12 @@ pub enum NodeError {
         /// What happened.
         source: std::io::Error,
     },
+    /// Somebody took the connection and then did not answer.
+    #[error("gamescope does not answer at {path}: it hangs, so end it and start it again")]
+    Late {
+        /// The socket.
+        path: String,
+    },
     /// The conversation broke off.
     #[error("gamescope broke off: {0}")]
     Wayland(String),
@@ -36,38 +47,128 @@ pub enum NodeError {
     NoGlobal,
 }
 
-/// Waits until the gamescope that listens at `socket` has named its node.
-pub fn find(socket: &Path) -> Result<u32, NodeError> {
-    let stream = UnixStream::connect(socket)
-        .map_err(|source| NodeError::Connect { path: socket.display().to_string(), source })?;
-    let broken = |error: &dyn std::fmt::Display| NodeError::Wayland(error.to_string());
+/// What a gamescope says of itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Node {
+    /// Of its picture, for PipeWire.
+    pub number: u32,
+    /// Its process; none when the kernel does not say.
+    pub pid: Option<i32>,
+}
+
+/// Waits until the gamescope that listens at `socket` has named its node, at most for
+/// `patience`.
+pub fn find(socket: &Path, patience: Duration) -> Result<Node, NodeError> {
+    let deadline = Instant::now() + patience;
+    let stream = reach(socket, patience)
+        .map_err(|error| NodeError::Connect { path: socket.display().to_string(), source: error.into() })?;
+    // A process of another namespace has no number here.
+    let pid =
+        socket_peercred(&stream).ok().map(|peer| peer.pid.as_raw_nonzero().get()).filter(|pid| *pid > 1);
     let connection = Connection::from_socket(stream).map_err(|error| broken(&error))?;
-    let (globals, mut queue) = registry_queue_init::<Wanted>(&connection).map_err(|error| broken(&error))?;
-    let global: GamescopePipewire =
-        globals.bind(&queue.handle(), 1..=1, ()).map_err(|_| NodeError::NoGlobal)?;
-    let mut wanted = Wanted(None);
+    let mut queue: EventQueue<Wanted> = connection.new_event_queue();
+    let handle = queue.handle();
+    let registry = connection.display().get_registry(&handle, ());
+    connection.display().sync(&handle, ());
+    let mut wanted = Wanted::default();
+    let mut hear = |wanted: &mut Wanted| match turn(&mut queue, wanted, deadline) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(NodeError::Late { path: socket.display().to_string() }),
+        Err(error) => Err(error),
+    };
+    while !wanted.listed {
+        hear(&mut wanted)?;
+    }
+    let name = wanted.name.ok_or(NodeError::NoGlobal)?;
+    let global: GamescopePipewire = registry.bind(name, 1, &handle, ());
     loop {
-        if let Some(node) = wanted.0 {
+        if let Some(number) = wanted.node {
             // Fails only when it is gone meanwhile.
             let _ = global.send_request(Request::Destroy);
             let _ = connection.flush();
-            return Ok(node);
+            return Ok(Node { number, pid });
         }
-        queue.blocking_dispatch(&mut wanted).map_err(|error| broken(&error))?;
+        hear(&mut wanted)?;
     }
 }
 
-struct Wanted(Option<u32>);
+/// Connects; one whose queue is full is waited for no longer than `patience`.
+fn reach(socket: &Path, patience: Duration) -> rustix::io::Result<UnixStream> {
+    let address = SocketAddrUnix::new(socket)?;
+    let stream = socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    // The kernel takes the time-out of sending for connecting too.
+    set_socket_timeout(&stream, Timeout::Send, Some(patience))?;
+    connect(&stream, &address)?;
+    Ok(UnixStream::from(stream))
+}
 
-impl Dispatch<WlRegistry, GlobalListContents> for Wanted {
+/// Hears what was said, or waits for more; false when it is too late.
+fn turn(queue: &mut EventQueue<Wanted>, wanted: &mut Wanted, deadline: Instant) -> Result<bool, NodeError> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() {
+        return Ok(false);
+    }
+    if queue.dispatch_pending(wanted).map_err(|error| broken(&error))? > 0 {
+        return Ok(true);
+    }
+    queue.flush().map_err(|error| broken(&error))?;
+    let Some(guard) = queue.prepare_read() else { return Ok(true) };
+    let waited = {
+        let mut fds = [PollFd::from_borrowed_fd(guard.connection_fd(), PollFlags::IN)];
+        poll(&mut fds, Timespec::try_from(left).ok().as_ref())
+    };
+    match waited {
+        Ok(0) => Ok(false),
+        Ok(_) => match guard.read() {
+            Ok(_) => Ok(true),
+            Err(WaylandError::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => Ok(true),
+            Err(error) => Err(broken(&error)),
+        },
+        Err(rustix::io::Errno::INTR) => Ok(true),
+        Err(error) => Err(broken(&error)),
+    }
+}
+
+fn broken(error: &dyn std::fmt::Display) -> NodeError {
+    NodeError::Wayland(error.to_string())
+}
+
+#[derive(Default)]
+struct Wanted {
+    /// Every global has been named.
+    listed: bool,
+    /// Ours among them.
+    name: Option<u32>,
+    node: Option<u32>,
+}
+
+impl Dispatch<WlRegistry, ()> for Wanted {
     fn event(
-        _: &mut Self,
+        wanted: &mut Self,
         _: &WlRegistry,
-        _: wl_registry::Event,
-        _: &GlobalListContents,
+        event: wl_registry::Event,
+        (): &(),
         _: &Connection,
         _: &QueueHandle<Self>,
     ) {
+        if let wl_registry::Event::Global { name, interface, .. } = event
+            && interface == INTERFACE.name
+        {
+            wanted.name = Some(name);
+        }
+    }
+}
+
+impl Dispatch<WlCallback, ()> for Wanted {
+    fn event(
+        wanted: &mut Self,
+        _: &WlCallback,
+        _: wl_callback::Event,
+        (): &(),
+        _: &Connection,
+        _: &QueueHandle<Self>,
+    ) {
+        wanted.listed = true;
     }
 }
 
@@ -81,7 +182,7 @@ impl Dispatch<GamescopePipewire, ()> for Wanted {
         _: &QueueHandle<Self>,
     ) {
         let Event::StreamNode { node } = event;
-        wanted.0 = Some(node);
+        wanted.node = Some(node);
     }
 }
 

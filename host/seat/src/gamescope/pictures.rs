@@ -1,13 +1,34 @@
-//! The pictures of a seat with gamescope: from PipeWire into the buffers of the host.
+//! The pictures of a seat with gamescope: from PipeWire into the buffers of the host, which
+//! have the size of the seat's screen.
+//!
+//! A gamescope that runs already draws only when something changes: a seat that has just
+//! come to it would show nothing until then. So it is nudged, by a pointer that moves by one
+//! pixel and back.
 
 use calloop::generic::Generic;
 use calloop::{Interest, Mode as Trigger, PostAction};
+use punktfunk_seat_ipc::Rect;
 
 use super::capture::{Capture, Change};
+use super::fit::Fit;
 use super::monotonic;
-use super::room::Room;
+use super::room::{Room, SECOND};
 use super::sheets::Sheets;
 use crate::link;
+
+/// A picture that has not come by then is asked for by a nudge.
+const STILL: u64 = SECOND / 4;
+/// PipeWire drops what is drawn while it makes a link, so one nudge may be too early.
+const NUDGES: u8 = 20;
+
+/// A picture is waited for.
+#[derive(Clone, Copy)]
+pub struct Nudge {
+    /// When gamescope is nudged.
+    pub at: u64,
+    /// How often still.
+    left: u8,
+}
 
 impl Room {
     /// Takes the pictures of this node from now on.
@@ -35,27 +56,58 @@ impl Room {
         for change in changes {
             match change {
                 Change::Format(format) => self.resize(format.width, format.height),
-                Change::Streaming => tracing::debug!("the picture may come"),
+                Change::Streaming => {
+                    tracing::debug!("the picture may come");
+                    self.streaming = true;
+                    self.expect_picture();
+                }
                 Change::Over(why) => return self.lose(why),
             }
         }
         self.take_picture();
     }
 
-    /// The producer has another size: new buffers.
+    /// The producer has another size.
     fn resize(&mut self, width: u32, height: u32) {
-        self.generation += 1;
-        match Sheets::new(width, height, self.generation) {
-            Ok(sheets) => self.sheets = Some(sheets),
-            Err(error) => return self.fail(format!("no buffers for the picture: {error}")),
-        }
+        self.source = Some((width, height));
         if let Some((injector, _)) = &mut self.injector {
             injector.resize((width, height));
         }
         if (width, height) != (self.mode.width, self.mode.height) {
-            tracing::warn!(width, height, mode = ?self.mode, "gamescope's picture has another size than was asked for");
+            tracing::info!(width, height, mode = ?self.mode, "gamescope's picture is fitted into the screen");
         }
+        // What came before has another size.
+        (self.fit, self.sheets) = (None, None);
+        self.renew_sheets();
+        self.expect_picture();
+    }
+
+    /// New buffers, of the size that the screen has now, with the picture that there is.
+    pub(super) fn renew_sheets(&mut self) {
+        let Some(source) = self.source else { return };
+        let target = (self.mode.width, self.mode.height);
+        self.generation += 1;
+        let mut sheets = match Sheets::new(target.0, target.1, self.generation) {
+            Ok(sheets) => sheets,
+            Err(error) => return self.fail(format!("no buffers for the picture: {error}")),
+        };
+        let mut fit = Fit::new(source, target);
+        let before = self.fit.as_ref().zip(self.sheets.as_ref());
+        let picture = before.and_then(|(fit, sheets)| fit.original().or_else(|| sheets.newest()));
+        if let Some((picture, gap)) = picture {
+            draw(&mut fit, &mut sheets, monotonic() / 1_000, None, |into, stride| {
+                let width = source.0 as usize * 4;
+                for (row, from) in into.chunks_mut(stride.max(1)).zip(picture.chunks(gap.max(1))) {
+                    if let (Some(row), Some(from)) = (row.get_mut(..width), from.get(..width)) {
+                        row.copy_from_slice(from);
+                    }
+                }
+                true
+            });
+        }
+        (self.fit, self.sheets) = (Some(fit), Some(sheets));
         self.introduce();
+        self.publish();
     }
 
     pub(super) fn introduce(&mut self) {
@@ -72,25 +124,56 @@ impl Room {
     }
 
     pub(super) fn take_picture(&mut self) {
-        let (Some((capture, _)), Some(sheets)) = (&mut self.capture, &mut self.sheets) else { return };
+        let (Some((capture, _)), Some(fit), Some(sheets)) =
+            (&mut self.capture, &mut self.fit, &mut self.sheets)
+        else {
+            return;
+        };
         // With no buffer free it stays with the producer, who sends no newer one then.
         if !sheets.has_room() {
             return;
         }
         capture.newest(|picture| {
-            if (picture.format.width, picture.format.height) != sheets.size() {
+            if (picture.format.width, picture.format.height) != fit.source() {
                 return;
             }
             let timestamp = picture.pts.unwrap_or_else(monotonic) / 1_000;
             let damage = picture.damage.as_deref();
-            sheets.draw(timestamp, damage, |bytes, stride| {
+            draw(fit, sheets, timestamp, damage, |bytes, stride| {
                 picture
                     .copy(bytes, stride)
                     .map_err(|error| tracing::warn!(%error, "a picture was lost"))
                     .is_ok()
             });
         });
+        if sheets.newest().is_some() {
+            self.nudge = None;
+        }
         self.publish();
+    }
+
+    /// From now on a picture should come soon, if there is none yet.
+    pub(super) fn expect_picture(&mut self) {
+        let has_picture = self.sheets.as_ref().is_some_and(|sheets| sheets.newest().is_some());
+        // One of our own draws when its application does; nobody's pointer is moved there.
+        let waits = self.other.is_some() && self.up && self.streaming && self.viewer && !has_picture;
+        self.nudge = waits.then(|| Nudge { at: monotonic() + STILL, left: NUDGES });
+    }
+
+    /// Moves the pointer there and back when it is time to, so that gamescope draws.
+    pub(super) fn work_on_nudge(&mut self, now: u64) {
+        let Some(mut nudge) = self.nudge.take_if(|nudge| now >= nudge.at) else { return };
+        let mut moved = false;
+        self.with_injector(|injector| {
+            moved = injector.nudge();
+            injector.flush()
+        });
+        (nudge.at, nudge.left) = (now + STILL, nudge.left - u8::from(moved));
+        if nudge.left > 0 {
+            self.nudge = Some(nudge);
+        } else {
+            tracing::warn!("gamescope draws nothing, though its pointer was moved");
+        }
     }
 
     pub(super) fn publish(&mut self) {
@@ -104,4 +187,22 @@ impl Room {
             Err(error) => link::lose(self, &error),
         }
     }
+}
+
+/// Lets `copy` write a picture, through `fit`, into a free buffer.
+fn draw(
+    fit: &mut Fit,
+    sheets: &mut Sheets,
+    timestamp_us: u64,
+    damage: Option<&[Rect]>,
+    copy: impl FnOnce(&mut [u8], usize) -> bool,
+) -> bool {
+    if fit.is_exact() {
+        return sheets.draw(timestamp_us, damage, copy);
+    }
+    fit.take(copy)
+        && sheets.draw(timestamp_us, None, |screen, stride| {
+            fit.draw(screen, stride);
+            true
+        })
 }

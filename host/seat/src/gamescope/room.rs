@@ -1,5 +1,8 @@
 //! The loop's state of a seat with gamescope: who is there, what waits, and the end.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use calloop::channel::{Event as ChannelEvent, channel};
 use calloop::generic::Generic;
 use calloop::{Interest, LoopHandle, Mode as Trigger, PostAction, RegistrationToken};
@@ -7,22 +10,26 @@ use punktfunk_seat_ipc::{App, AppKind, LinkError, Mode, Ready, ToHost, ToSeat, V
 use rustix::process::Signal;
 use smithay::input::keyboard::XkbConfig;
 
-use super::Origin;
 use super::capture::Capture;
 use super::ei::Injector;
 use super::find::{self, Found};
+use super::fit::Fit;
+use super::other::Other;
+use super::pictures::Nudge;
 use super::sheets::Sheets;
-use super::spawn::{Gamescope, Names, rate};
-use super::{mode, monotonic};
+use super::spawn::{Gamescope, Names};
+use super::{Origin, monotonic};
 use crate::keymap::Keymap;
 use crate::launch::Session;
 use crate::link::{self, Host, Served};
 use crate::process;
 use crate::seat::Options;
 
-const SECOND: u64 = 1_000_000_000;
+pub(super) const SECOND: u64 = 1_000_000_000;
 /// gamescope must be ready by then: the host waits for a seat for 15 seconds.
 const START: u64 = 12 * SECOND;
+/// One that runs already has been looked for before, and has answered.
+const ANSWER: u64 = START / 2;
 /// The application must have ended by then, after it was told to.
 const PATIENCE: u64 = 5 * SECOND;
 /// And gamescope after it.
@@ -47,19 +54,27 @@ pub struct Room {
     pub(super) host: Option<Host>,
     pub(super) viewer: bool,
     gamescope: Option<Gamescope>,
+    /// The one that runs already, in place of ours.
+    pub(super) other: Option<Other>,
     /// Where its sockets and the picture's PipeWire are.
-    socket: std::path::PathBuf,
-    pub(super) pipewire: std::path::PathBuf,
-    names: Option<Names>,
+    socket: PathBuf,
+    pub(super) pipewire: PathBuf,
+    pub(super) names: Option<Names>,
     /// Counts the gamescopes that were started.
     attempt: u32,
     /// It must be ready then.
     start_by: Option<u64>,
     pub(super) up: bool,
+    /// Pictures may come.
+    pub(super) streaming: bool,
     pub(super) capture: Option<(Capture, Vec<RegistrationToken>)>,
     pub(super) injector: Option<(Injector, RegistrationToken)>,
     readiness: Option<RegistrationToken>,
+    /// The size of gamescope's picture, and how it lies in the screen.
+    pub(super) source: Option<(u32, u32)>,
+    pub(super) fit: Option<Fit>,
     pub(super) sheets: Option<Sheets>,
+    pub(super) nudge: Option<Nudge>,
     pub(super) generation: u32,
     pub(super) sequence: u64,
     orphan_since: Option<u64>,
@@ -80,16 +95,21 @@ impl Room {
             host: None,
             viewer: false,
             gamescope: None,
-            socket: std::path::PathBuf::new(),
+            other: None,
+            socket: PathBuf::new(),
             pipewire: pipewire.into(),
             names: None,
             attempt: 0,
             start_by: None,
             up: false,
+            streaming: false,
             capture: None,
             injector: None,
             readiness: None,
+            source: None,
+            fit: None,
             sheets: None,
+            nudge: None,
             generation: 0,
             sequence: 0,
             orphan_since: Some(monotonic()),
@@ -107,11 +127,13 @@ impl Room {
                 self.fail("gamescope sends its picture by PipeWire, which did not start: install pipewire and wireplumber".to_owned());
             }
             Origin::Own => self.start(),
-            Origin::Other { socket, pipewire } => {
-                let name = socket.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            Origin::Other(running) => {
+                let name = running.socket.file_name().unwrap_or_default().to_string_lossy().into_owned();
                 let display = std::env::var("DISPLAY").unwrap_or_default();
-                self.pipewire = pipewire;
-                self.start_by = Some(monotonic() + START);
+                let socket = running.socket.clone();
+                self.pipewire.clone_from(&running.pipewire);
+                self.watch_end(running);
+                self.start_by = Some(monotonic() + ANSWER);
                 self.attempt += 1;
                 self.meet(Names { x11: display, wayland: name }, socket);
             }
@@ -143,7 +165,8 @@ impl Room {
         let timeout = u64::try_from(self.options.orphan_timeout.as_nanos()).unwrap_or(u64::MAX);
         let orphan = self.orphan_since.map(|since| since.saturating_add(timeout));
         let lost = self.lost.as_ref().map(|(_, at)| *at);
-        [ending, orphan, self.start_by, lost].into_iter().flatten().min()
+        let nudge = self.nudge.map(|nudge| nudge.at);
+        [ending, orphan, self.start_by, lost, nudge].into_iter().flatten().min()
     }
 
     /// Whatever has become due.
@@ -155,7 +178,12 @@ impl Room {
             self.orphan_since = None;
             self.quit();
         }
-        if self.start_by.is_some_and(|by| now >= by) && self.ending.is_none() {
+        let is_late = self.start_by.is_some_and(|by| now >= by) && self.ending.is_none();
+        if is_late && self.other.is_some() {
+            self.fail(
+                "gamescope does not answer any more: it hangs, so end it and start it again".to_owned(),
+            );
+        } else if is_late {
             let said = self.gamescope.as_ref().map(Gamescope::last_words).unwrap_or_default();
             self.fail(format!(
                 "gamescope was not ready within 12 seconds: look at gamescope.log of the seat, which ends with: {said}"
@@ -164,6 +192,7 @@ impl Room {
         if let Some((why, _)) = self.lost.take_if(|(_, at)| now >= *at) {
             self.fail(why);
         }
+        self.work_on_nudge(now);
         self.work_on_end(now);
     }
 
@@ -185,6 +214,11 @@ impl Room {
             tracing::info!(?exit, "the application has ended");
             link::tell(self, &ToHost::AppExited(exit));
         }
+    }
+
+    /// True from when the seat is to end.
+    pub(super) fn is_ending(&self) -> bool {
+        self.ending.is_some()
     }
 
     /// Begins to end the application and the seat.
@@ -230,7 +264,7 @@ impl Room {
         self.quit();
     }
 
-    fn notice(&mut self, text: String) {
+    pub(super) fn notice(&mut self, text: String) {
         tracing::warn!("{text}");
         link::tell(self, &ToHost::Error(text));
     }
@@ -284,7 +318,7 @@ impl Room {
     }
 
     /// It has named itself: now it is asked for its node and its input.
-    fn meet(&mut self, names: Names, socket: std::path::PathBuf) {
+    fn meet(&mut self, names: Names, socket: PathBuf) {
         tracing::debug!(?names, "gamescope has named itself");
         let (sender, receiver) = channel::<Found>();
         let inserted = self.handle.insert_source(receiver, |event, (), room: &mut Self| {
@@ -295,7 +329,7 @@ impl Room {
         if let Err(error) = inserted {
             return self.fail(format!("watch gamescope: {error}"));
         }
-        let started = find::start(socket.clone(), self.attempt, move |found| {
+        let started = find::start(socket.clone(), self.attempt, Duration::from_nanos(START), move |found| {
             // Fails only when the seat has ended.
             let _ = sender.send(found);
         });
@@ -317,14 +351,15 @@ impl Room {
             Ok(made) => made,
             Err(error) => return self.fail(error.to_string()),
         };
-        if let Err(error) = self.watch_picture(node).and_then(|()| self.watch_input(made)) {
+        if let Err(error) = self.watch_picture(node.number).and_then(|()| self.watch_input(made)) {
             return self.fail(format!("{error:#}"));
         }
         self.surround();
         self.start_by = None;
         self.up = true;
-        tracing::info!(node, mode = ?self.mode, "the seat is up");
+        tracing::info!(node = node.number, mode = ?self.mode, "the seat is up");
         link::become_ready(self);
+        self.expect_picture();
     }
 
     fn watch_input(&mut self, made: super::ei::Handshaken) -> anyhow::Result<()> {
@@ -335,7 +370,8 @@ impl Room {
             options: (!layout.options.is_empty()).then(|| layout.options.clone()),
             ..XkbConfig::default()
         });
-        let injector = Injector::new(made, (self.mode.width, self.mode.height), keymap);
+        let injector =
+            Injector::new(made, self.source.unwrap_or((self.mode.width, self.mode.height)), keymap);
         let source = Generic::new(injector.watch()?, Interest::READ, Trigger::Level);
         let token = self.handle.insert_source(source, |_, _, room: &mut Self| {
             room.with_injector(Injector::hear);
@@ -371,55 +407,22 @@ impl Room {
         self.session.set_surroundings(variables);
     }
 
-    /// Another mode. gamescope takes another rate or size of its picture only when it
-    /// starts, so it starts again while no application runs; else the application gets
-    /// another resolution.
-    fn set_mode(&mut self, mode: Mode) {
-        if mode == self.mode {
-            return;
+    /// Starts our own gamescope again, for another mode, while no application runs; false
+    /// when one does.
+    pub(super) fn restart(&mut self) -> bool {
+        if self.gamescope.is_none() || self.session.app_pid().is_some() || self.ending.is_some() {
+            return false;
         }
-        let old = std::mem::replace(&mut self.mode, mode);
-        if self.gamescope.is_some() && self.session.app_pid().is_none() && self.ending.is_none() {
-            tracing::info!(?mode, "gamescope starts again for another mode");
-            self.drop_gamescope_now();
-            self.start();
-            return;
-        }
-        if rate(old) != rate(mode) {
-            self.notice(format!(
-                "gamescope keeps {} Hz until the application ends: it takes another rate only when it starts",
-                rate(old)
-            ));
-            (self.mode.refresh_num, self.mode.refresh_den) = (old.refresh_num, old.refresh_den);
-        }
-        if (old.width, old.height) != (mode.width, mode.height) {
-            self.ask_for_size(mode.width, mode.height);
-        }
-    }
-
-    fn ask_for_size(&mut self, width: u32, height: u32) {
-        let Some(display) = self.names.as_ref().map(|names| names.x11.clone()) else { return };
-        let (sender, receiver) = channel::<String>();
-        let inserted = self.handle.insert_source(receiver, |event, (), room: &mut Self| {
-            if let ChannelEvent::Msg(why) = event {
-                room.notice(why);
-            }
-        });
-        // The X server may take its time, and the picture goes on meanwhile.
-        let ask = move || {
-            if let Err(error) = mode::ask(&display, width, height) {
-                let _ = sender.send(error.to_string());
-            }
-        };
-        let started = std::thread::Builder::new().name("gamescope-mode".into()).spawn(ask);
-        if inserted.is_err() || started.is_err() {
-            self.notice("gamescope could not be asked for another size".to_owned());
-        }
+        tracing::info!(mode = ?self.mode, "gamescope starts again for another mode");
+        self.drop_gamescope_now();
+        self.start();
+        true
     }
 
     fn launch(&mut self, app: &App) {
         let mut app = app.clone();
         let started = match app.kind {
+            AppKind::Desktop if self.other.is_some() => return self.show_other(),
             AppKind::Desktop => Err(anyhow::anyhow!(
                 "gamescope shows one application and no desktop: start an application, or choose punktfunk's own compositor"
             )),
@@ -439,7 +442,10 @@ impl Room {
         }
     }
 
-    fn with_injector(&mut self, act: impl FnOnce(&mut Injector) -> Result<(), super::ei::EiError>) {
+    pub(super) fn with_injector(
+        &mut self,
+        act: impl FnOnce(&mut Injector) -> Result<(), super::ei::EiError>,
+    ) {
         let Some((injector, _)) = &mut self.injector else { return };
         if let Err(error) = act(injector) {
             if let Some((_, token)) = self.injector.take() {
@@ -459,11 +465,12 @@ impl Room {
             });
         }
         self.publish();
+        self.expect_picture();
     }
 
     /// Lets go of everything that leads to gamescope.
     fn close(&mut self) {
-        self.lost = None;
+        (self.lost, self.nudge, self.streaming) = (None, None, false);
         let mut tokens = self.capture.take().map(|(_, tokens)| tokens).unwrap_or_default();
         tokens.extend(self.injector.take().map(|(_, token)| token));
         tokens.extend(self.readiness.take());
@@ -499,9 +506,11 @@ impl Served for Room {
     }
 
     fn ready(&self) -> Option<Ready> {
-        let (pipewire_remote, pulse_server) = match self.options.sound {
-            Some(_) => self.session.sound(),
-            None => Default::default(),
+        let (pipewire_remote, pulse_server) = match (self.options.sound, &self.other) {
+            (None, _) => Default::default(),
+            // What is heard there, by whoever asks its server.
+            (Some(_), Some(_)) => (self.pipewire.to_string_lossy().into_owned(), String::new()),
+            (Some(_), None) => self.session.sound(),
         };
         let names = self.names.as_ref().filter(|_| self.up)?;
         Some(Ready {
@@ -513,7 +522,7 @@ impl Served for Room {
     }
 
     fn app_pid(&self) -> Option<u32> {
-        self.session.app_pid()
+        self.other.as_ref().and_then(Other::shown).or_else(|| self.session.app_pid())
     }
 
     fn greeted(&mut self) -> Result<(), LinkError> {
@@ -531,14 +540,23 @@ impl Served for Room {
         match message {
             ToSeat::SetMode(mode) => self.set_mode(mode),
             ToSeat::Launch(app) => self.launch(&app),
-            ToSeat::Input(event) => self.with_injector(|injector| injector.input(event)),
+            ToSeat::Input(event) => {
+                let event = self.fit.as_ref().map_or(event, |fit| fit.event(event));
+                self.with_injector(|injector| injector.input(event));
+            }
             ToSeat::ReleaseFrame { generation, buffer } => {
                 let waited = self.sheets.as_mut().is_some_and(|sheets| sheets.release(generation, buffer));
                 if waited {
                     self.take_picture();
                 }
             }
-            ToSeat::SetViewer(viewer) => self.attended(true, viewer),
+            ToSeat::SetViewer(viewer) => {
+                // Whoever looks now, or looks anew, must not wait for what is drawn next.
+                if let Some(sheets) = self.sheets.as_mut().filter(|_| viewer) {
+                    sheets.again();
+                }
+                self.attended(true, viewer);
+            }
             ToSeat::Quit => self.quit(),
             // What gamescope has no place for: a text over the picture, another layout.
             other => tracing::info!(?other, "gamescope cannot do that"),

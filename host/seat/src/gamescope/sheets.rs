@@ -49,9 +49,26 @@ impl Sheets {
         Ok(new)
     }
 
-    /// Width and height.
-    pub fn size(&self) -> (u32, u32) {
-        (self.layout.width, self.layout.height)
+    /// The newest picture and the length of its rows.
+    pub fn newest(&self) -> Option<(&[u8], usize)> {
+        let newest = self.newest.and_then(|newest| self.slots.get(newest))?;
+        Some((newest.bytes(), self.layout.stride as usize))
+    }
+
+    /// The host shall have the newest picture once more, whole. It may hold that one still:
+    /// then it gets a copy.
+    pub fn again(&mut self) {
+        let Some(newest) = self.newest else { return };
+        if self.held.get(newest) == Some(&true) {
+            let free = (0..self.slots.len()).find(|index| self.held.get(*index) == Some(&false));
+            // With none free the host has pictures enough, and another follows.
+            let Some(free) = free else { return };
+            let Ok([from, to]) = self.slots.get_disjoint_mut([newest, free]) else { return };
+            bytes_mut(to).copy_from_slice(from.bytes());
+            self.newest = Some(free);
+        }
+        self.unsent = true;
+        self.damage = vec![self.whole()];
     }
 
     /// Tells the host of these buffers.
@@ -139,6 +156,30 @@ mod tests {
         let new = sheets.renewed(2).unwrap();
         assert_eq!((new.newest, new.unsent, new.timestamp_us, new.layout.generation), (Some(0), true, 5, 2));
         assert!(new.slots[0].bytes().iter().all(|byte| *byte == 9));
+    }
+
+    #[test]
+    fn a_host_that_asks_gets_the_newest_picture_again() {
+        let mut sheets = Sheets::new(3, 2, 1).unwrap();
+        sheets.again();
+        assert!(!sheets.unsent && sheets.newest().is_none(), "there is none");
+        let fill = |sheets: &mut Sheets| {
+            sheets.draw(5, None, |bytes, _| {
+                bytes.fill(9);
+                true
+            })
+        };
+        assert!(fill(&mut sheets));
+        (sheets.unsent, sheets.damage) = (false, Vec::new());
+        sheets.again();
+        assert_eq!((sheets.newest, sheets.unsent, sheets.damage.len()), (Some(0), true, 1));
+        (sheets.unsent, sheets.held[0], sheets.held[1]) = (false, true, true);
+        sheets.again();
+        assert_eq!((sheets.newest, sheets.unsent), (Some(2), true), "what the host holds is not sent twice");
+        assert!(sheets.newest().unwrap().0.iter().all(|byte| *byte == 9));
+        (sheets.unsent, sheets.held) = (false, vec![true; 5]);
+        sheets.again();
+        assert!(!sheets.unsent);
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! A seat with gamescope, against a stand-in that speaks its interfaces: a real PipeWire
 //! and a real EIS between them, but no graphics card and no gamescope.
 
+mod attached;
 mod ffi;
+mod fitted;
 mod global;
 mod stage;
 mod stand_in;
@@ -63,22 +65,6 @@ fn broken_and_empty_buffers_are_no_pictures() {
         });
         assert!(!before, "{word} was shown");
     }
-    stage.quit();
-}
-
-#[test]
-fn another_size_of_the_picture_is_another_pool() {
-    if lacks("another_size_of_the_picture_is_another_pool") {
-        return;
-    }
-    let mut stage = Stage::start("resize", (320, 200), "");
-    let generation = stage.first();
-    stage.say("size 640 362");
-    stage.say("paint 00ff00");
-    let frame = stage.frame("the larger one", |frame| frame.width() == 640);
-    assert_eq!((frame.height(), at(&frame, 639, 361)), (362, [0, 0xff, 0]));
-    assert!(frame.generation() > generation);
-    drop(frame);
     stage.quit();
 }
 

@@ -36,10 +36,14 @@ use crate::global::{Destroy, GamescopePipewire, StreamNode};
 pub const OPTIONS: &str = "PF_STAND_IN";
 /// Folder with the control socket.
 pub const CONTROL: &str = "PF_STAND_IN_CONTROL";
-/// `dma-buf`: no shared memory; `broken`: it ends at once; `silent`: it is never ready.
+/// `dma-buf`: no shared memory; `broken`: it ends at once; `silent`: it is never ready;
+/// `still`: it draws once when the pointer moves, and not by itself.
 pub const MANNER: &str = "PF_STAND_IN_MANNER";
 /// The X display that it names, for tests that have one.
 pub const X_DISPLAY: &str = "PF_STAND_IN_X";
+
+/// The first colour: blue, green, red.
+const FIRST: [u8; 3] = [0x30, 0x20, 0x10];
 
 /// From one picture to the next.
 const PERIOD: Duration = Duration::from_millis(20);
@@ -53,6 +57,8 @@ struct Screen {
     node: Option<u32>,
     streaming: bool,
     dma_buf: bool,
+    /// What is drawn is drawn once.
+    still: bool,
     agreed: Option<(u32, u32)>,
     /// What was drawn and not yet told.
     drawn: Vec<Kind>,
@@ -89,7 +95,7 @@ pub fn run() {
     let mut display: Display<App> = Display::new().unwrap();
     serve_wayland(&event_loop.handle(), &mut display, &directory);
     serve_input(&event_loop.handle(), &directory);
-    let (main_loop, stream, screen) = produce(size, manner == "dma-buf");
+    let (main_loop, stream, screen) = produce(size, &manner);
     let fd = main_loop.loop_().fd().try_clone_to_owned().unwrap();
     let handle = event_loop.handle();
     handle
@@ -133,7 +139,7 @@ impl App {
             {
                 let (rows, stride) = (picture(screen.size, colour), screen.size.0 as usize * 4);
                 if ffi::send(&self.stream, &screen.memory, &rows, stride, kind, screen.dma_buf) {
-                    screen.waiting = screen.waiting.filter(|_| kind == Kind::Good);
+                    screen.waiting = screen.waiting.filter(|_| kind == Kind::Good && !screen.still);
                     screen.next = Instant::now() + PERIOD;
                     screen.drawn.push(kind);
                 }
@@ -212,7 +218,13 @@ impl App {
             }
             EisRequest::Frame(frame) => format!("frame {}", u8::from(frame.time > 0)),
             EisRequest::KeyboardKey(key) => format!("key {} {}", key.key, key.state as u32),
-            EisRequest::PointerMotion(motion) => format!("motion {} {}", motion.dx, motion.dy),
+            EisRequest::PointerMotion(motion) => {
+                let mut screen = self.screen.borrow_mut();
+                if screen.still {
+                    screen.waiting = Some((FIRST, Kind::Good));
+                }
+                format!("motion {} {}", motion.dx, motion.dy)
+            }
             EisRequest::PointerMotionAbsolute(place) => {
                 format!("place {} {}", place.dx_absolute, place.dy_absolute)
             }
@@ -342,7 +354,8 @@ enum Said {
 
 type Listening = (StreamRc, pw::stream::StreamListener<()>);
 
-fn produce(size: (u32, u32), dma_buf: bool) -> (pw::main_loop::MainLoopRc, Listening, Rc<RefCell<Screen>>) {
+fn produce(size: (u32, u32), manner: &str) -> (pw::main_loop::MainLoopRc, Listening, Rc<RefCell<Screen>>) {
+    let (dma_buf, still) = (manner == "dma-buf", manner == "still");
     pw::init();
     let main_loop = pw::main_loop::MainLoopRc::new(None).unwrap();
     let context = pw::context::ContextRc::new(&main_loop, None).unwrap();
@@ -355,11 +368,12 @@ fn produce(size: (u32, u32), dma_buf: bool) -> (pw::main_loop::MainLoopRc, Liste
     .unwrap();
     let screen = Rc::new(RefCell::new(Screen {
         size,
-        waiting: Some(([0x30, 0x20, 0x10], Kind::Good)),
+        waiting: (!still).then_some((FIRST, Kind::Good)),
         memory: Memory::new(),
         node: None,
         streaming: false,
         dma_buf,
+        still,
         agreed: None,
         drawn: Vec::new(),
         next: Instant::now(),
