@@ -272,7 +272,8 @@ fn the_sound_comes_back_after_the_server_was_killed() {
 #[test]
 fn silence_is_sent_while_nothing_plays_or_nothing_answers() {
     let nowhere = Source::PipeWire { remote: "/nonexistent/pipewire-0".into(), sink: "none".into() };
-    for source in [nowhere, Source::Null] {
+    let nobody = Source::Monitor { remote: "/nonexistent/pipewire-0".into() };
+    for source in [nowhere, nobody, Source::Null] {
         let (_stage, received) = listen(config(source, 2, true, 10_000));
         for _ in 0..20 {
             assert_eq!(received.recv_timeout(LIMIT).expect("a packet").len(), 640);
@@ -375,6 +376,45 @@ fn the_sound_on_this_machine_follows_the_server_of_its_user() {
         // The client hears it all the while: everything since and what comes.
         Client::new(2, false).hear(&by_client, &[440, 440]);
     }
+}
+
+#[test]
+fn the_users_default_sink_is_heard_and_followed_and_not_changed() {
+    const TEST: &str = "the_users_default_sink_is_heard_and_followed_and_not_changed";
+    let directory = Directory::new("monitor");
+    let Some(server) = server(&directory, 2, TEST) else { return };
+    let tones = [440, 880].map(|frequency| {
+        let tone = directory.0.join(format!("{frequency}.wav"));
+        wav(&tone, &[frequency; 2], 3, 60);
+        tone
+    });
+    let before = defaults(&server, &directory, TEST);
+    let (_stage, received) =
+        listen(config(Source::Monitor { remote: server.pipewire_socket() }, 2, false, 5_000));
+    let Some(player) = play("paplay", &tones[0], &server, &directory, TEST) else { return };
+    Client::new(2, false).hear(&received, &[440, 440]);
+    assert_eq!(defaults(&server, &directory, TEST), before, "the user's defaults were changed");
+    drop(player);
+    // The user puts headphones on: another sink, which becomes the default.
+    let pactl = |arguments: &[&str]| {
+        let mut command = Command::new("pactl");
+        command.args(arguments).envs(server.environment()).env("XDG_RUNTIME_DIR", &directory.0);
+        command.output()
+    };
+    if let Err(error) = pactl(&["load-module", "module-null-sink", "sink_name=headphones", "rate=48000"]) {
+        println!("SKIPPED {TEST} (another sink): pactl is not installed ({error})");
+        return;
+    }
+    let start = Instant::now();
+    while !pactl(&["set-default-sink", "headphones"]).expect("pactl runs").status.success() {
+        assert!(start.elapsed() < LIMIT, "there is no other sink");
+    }
+    let mut player = Command::new("paplay");
+    // The environment of a seat names the sink from before.
+    player.arg("--device=headphones").arg(&tones[1]).envs(server.environment());
+    player.env("XDG_RUNTIME_DIR", &directory.0).stdout(Stdio::null());
+    let _player = Player(player.spawn().expect("paplay runs, as before"));
+    Client::new(2, false).hear(&received, &[880, 880]);
 }
 
 #[test]

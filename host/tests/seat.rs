@@ -4,7 +4,9 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use punktfunk_core::input::Event as Input;
-use punktfunk_host::display::{App, AppKind, DisplayError, Keymap, Seat, SeatEvent, SeatEvents, SeatSpec};
+use punktfunk_host::display::{
+    App, AppKind, DisplayError, Keymap, Screen, Seat, SeatEvent, SeatEvents, SeatSpec,
+};
 
 const WAIT: Duration = Duration::from_secs(20);
 
@@ -24,7 +26,7 @@ fn spec(name: &str, program: PathBuf) -> SeatSpec {
         name: name.to_owned(),
         runtime_dir: std::env::temp_dir().join(format!("pfh-{name}-{}", std::process::id())),
         program,
-        gamescope: false,
+        screen: Screen::Own,
         width: 641,
         height: 359,
         fps: 60,
@@ -96,13 +98,31 @@ fn who_wants_gamescope_is_told_that_it_is_missing() {
             return;
         }
     }
-    let spec = SeatSpec { gamescope: true, ..spec("missing", program) };
+    let spec = SeatSpec { screen: Screen::Gamescope, ..spec("missing", program) };
     let error = Seat::start(&spec).unwrap_err();
     let said = error.to_string();
     assert!(
         matches!(error, DisplayError::Ended { .. }) && said.contains("gamescope is not installed"),
         "{said}"
     );
+    std::fs::remove_dir_all(&spec.runtime_dir).unwrap();
+}
+
+#[test]
+fn who_wants_the_gamescope_of_the_session_is_told_how_to_have_one() {
+    let test = "who_wants_the_gamescope_of_the_session_is_told_how_to_have_one";
+    let Some(program) = program(test) else { return };
+    let runtime = std::env::var_os("XDG_RUNTIME_DIR").map(PathBuf::from).unwrap_or_default();
+    let names = std::fs::read_dir(runtime).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    if names.into_iter().any(|name| name.to_string_lossy().starts_with("gamescope-")) {
+        println!("SKIPPED {test}: there may be one");
+        return;
+    }
+    let spec = SeatSpec { screen: Screen::Session, ..spec("nobody", program) };
+    let error = Seat::start(&spec).unwrap_err();
+    let DisplayError::Ended { log, .. } = &error else { panic!("{error}") };
+    assert!(log.contains("log in to game mode as this user"), "{log}");
+    assert!(log.contains("set desktop.session to \"auto\""), "{log}");
     std::fs::remove_dir_all(&spec.runtime_dir).unwrap();
 }
 

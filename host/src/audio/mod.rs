@@ -4,6 +4,7 @@
 //! | source | file | what it is |
 //! |---|---|---|
 //! | PipeWire | `pipewire.rs` | the monitor of the seat's private sink |
+//! | monitor | `pipewire.rs` | the monitor of the user's default sink, whichever that is |
 //! | synthetic | `synthetic.rs` | a sine on each channel, for tests and measurements |
 //! | null | `null.rs` | silence, for a seat without a sound server |
 //!
@@ -47,6 +48,12 @@ pub enum Source {
         remote: PathBuf,
         /// The sink's `node.name`.
         sink: String,
+    },
+    /// The monitor of the default sink of the PipeWire server at `remote`, also when another
+    /// becomes the default. Nothing there is changed.
+    Monitor {
+        /// The server's socket.
+        remote: PathBuf,
     },
     /// A sine on each channel, at −20 dBFS.
     Synthetic {

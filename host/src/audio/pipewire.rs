@@ -1,4 +1,5 @@
-//! Records the monitor of one sink of one PipeWire server.
+//! Records the monitor of one sink of one PipeWire server: of one with a name, or of the
+//! default one, which may become another.
 //!
 //! PipeWire wants a loop of its own: it has the thread `punktfunk-record`, which
 //! ends with [`Recorder`]. A server that goes away is looked for until it is back: the
@@ -25,6 +26,8 @@ use super::{AudioError, SAMPLE_RATE};
 
 /// `SPA_AUDIO_CHANNEL_…` of FL FR FC LFE RL RR SL SR, the order of the clients.
 const POSITIONS: [u32; super::MAX_CHANNELS] = [3, 4, 5, 6, 12, 13, 7, 8];
+/// Samples of a turn of a sound card that others use as well: 10 ms.
+const LONG_TURN: usize = 480;
 /// How long after a failure the server is looked for again.
 const RETRY: Duration = Duration::from_millis(50);
 
@@ -32,8 +35,8 @@ const RETRY: Duration = Duration::from_millis(50);
 pub(super) struct Wanted {
     /// The server's socket.
     pub remote: PathBuf,
-    /// The sink's `node.name`.
-    pub sink: String,
+    /// The sink's `node.name`; none for the default one.
+    pub sink: Option<String>,
     /// 2, 6 or 8; a sink of another layout is mixed to it.
     pub channels: u8,
     /// Samples of each channel that a turn should have.
@@ -51,10 +54,13 @@ impl Recorder {
     pub(super) fn start(wanted: Wanted, feed: Feed) -> Result<Self, AudioError> {
         let (quit, quitting) = pw::channel::channel();
         let thread = thread::Builder::new().name("punktfunk-record".into()).spawn(move || {
-            let meaning = "the seat's sound cannot be recorded now";
+            let meaning = match wanted.sink {
+                Some(_) => "the seat's sound cannot be recorded now",
+                None => "no sound now: the PipeWire server of this user does not answer",
+            };
             let attempt = |main_loop: &_| record(main_loop, &wanted, feed.clone());
             if let Err(error) = keep_trying(quitting, RETRY, meaning, attempt) {
-                tracing::warn!(%error, remote = %wanted.remote.display(), "the seat's sound is not recorded");
+                tracing::warn!(%error, remote = %wanted.remote.display(), "sound is not recorded");
             }
         })?;
         Ok(Self { quit, thread: Some(thread) })
@@ -118,7 +124,7 @@ fn record(main_loop: &pw::main_loop::MainLoopRc, wanted: &Wanted, feed: Feed) ->
         .error({
             let main_loop = main_loop.clone();
             move |id, _, _, message| {
-                tracing::warn!(id, message, "the seat's sound server reports an error");
+                tracing::warn!(id, message, "the sound server reports an error");
                 // Id 0 is the connection itself: nothing follows.
                 if id == 0 {
                     main_loop.quit();
@@ -126,23 +132,7 @@ fn record(main_loop: &pw::main_loop::MainLoopRc, wanted: &Wanted, feed: Feed) ->
             }
         })
         .register();
-    let (sink, samples) = (wanted.sink.as_str(), wanted.samples);
-    let latency = format!("{samples}/{SAMPLE_RATE}");
-    let stream = StreamBox::new(
-        &core,
-        "punktfunk",
-        properties! {
-            *pw::keys::MEDIA_TYPE => "Audio",
-            *pw::keys::MEDIA_CATEGORY => "Capture",
-            *pw::keys::MEDIA_ROLE => "Production",
-            *pw::keys::STREAM_CAPTURE_SINK => "true",
-            *pw::keys::NODE_LATENCY => latency.as_str(),
-            "node.dont-reconnect" => "false",
-            // A client with more channels than the sink hears what is played, no more.
-            "channelmix.upmix" => "false",
-            "target.object" => sink,
-        },
-    )?;
+    let stream = StreamBox::new(&core, "punktfunk", about(wanted))?;
     let asked = std::sync::Once::new();
     let _listener = stream
         .add_local_listener_with_user_data(feed)
@@ -167,6 +157,28 @@ fn record(main_loop: &pw::main_loop::MainLoopRc, wanted: &Wanted, feed: Feed) ->
     )?;
     main_loop.run();
     Ok(())
+}
+
+/// What the server is told of the recording.
+fn about(wanted: &Wanted) -> pw::properties::PropertiesBox {
+    // A shorter turn than a sound card has by itself would cost the user's own programs.
+    let samples = wanted.samples.max(if wanted.sink.is_some() { 0 } else { LONG_TURN });
+    let latency = format!("{samples}/{SAMPLE_RATE}");
+    let mut properties = properties! {
+        *pw::keys::MEDIA_TYPE => "Audio",
+        *pw::keys::MEDIA_CATEGORY => "Capture",
+        *pw::keys::MEDIA_ROLE => "Production",
+        *pw::keys::STREAM_CAPTURE_SINK => "true",
+        *pw::keys::NODE_LATENCY => latency.as_str(),
+        "node.dont-reconnect" => "false",
+        // A client with more channels than the sink hears what is played, no more.
+        "channelmix.upmix" => "false",
+    };
+    // Without it the session manager links the default sink, and goes with it.
+    if let Some(sink) = &wanted.sink {
+        properties.insert("target.object", sink.as_str());
+    }
+    properties
 }
 
 /// The only format taken: interleaved singles at 48 kHz, in the order of the clients.

@@ -103,29 +103,24 @@ fn run(
     let samples = config.packet_samples();
     let interval = Duration::from_micros(samples as u64 * 1_000_000 / u64::from(SAMPLE_RATE));
     let mut packets = Packets { pending: Vec::with_capacity(encoder.values() * 4), encoder, sink };
-    match &config.source {
-        Source::PipeWire { remote, sink, .. } => {
-            let wanted = pipewire::Wanted {
-                remote: remote.clone(),
-                sink: sink.clone(),
-                channels: config.channels,
-                samples,
-            };
-            let recorder = pipewire::Recorder::start(wanted, feed.clone());
-            match &recorder {
-                Ok(_) => tracing::debug!(remote = %remote.display(), "recording the seat's sound"),
-                Err(error) => tracing::warn!(%error, "no sound: silence is sent"),
-            }
-            let local =
-                config.local.as_deref().and_then(|local| Local::start(local, Part::Program(config.channels)));
-            follow(inputs, &feed, interval, local.as_ref(), &mut packets);
-        }
+    let (remote, sink) = match &config.source {
+        Source::PipeWire { remote, sink } => (remote, Some(sink)),
+        Source::Monitor { remote } => (remote, None),
         Source::Synthetic { frequencies } => {
             let mut tones = Tones::new(frequencies, config.channels);
-            timed(inputs, interval, &mut packets, |values| tones.fill(values));
+            return timed(inputs, interval, &mut packets, |values| tones.fill(values));
         }
-        Source::Null => timed(inputs, interval, &mut packets, null::fill),
+        Source::Null => return timed(inputs, interval, &mut packets, null::fill),
+    };
+    let wanted =
+        pipewire::Wanted { remote: remote.clone(), sink: sink.cloned(), channels: config.channels, samples };
+    let recorder = pipewire::Recorder::start(wanted, feed.clone());
+    match &recorder {
+        Ok(_) => tracing::debug!(remote = %remote.display(), sink, "recording"),
+        Err(error) => tracing::warn!(%error, "no sound: silence is sent"),
     }
+    let local = config.local.as_deref().and_then(|local| Local::start(local, Part::Program(config.channels)));
+    follow(inputs, &feed, interval, local.as_ref(), &mut packets);
 }
 
 /// Sends what the sound server records, and silence while it records nothing.

@@ -10,6 +10,8 @@ use serde::{Deserialize, Deserializer};
 pub const DESKTOP_ID: u32 = 1;
 /// Id of the built-in test card.
 pub const TEST_CARD_ID: u32 = 2;
+/// The word for the gamescope of the user's session, for what `Desktop` shows.
+const GAMESCOPE: &str = "gamescope";
 /// Ids below are kept for built-in applications.
 pub const FIRST_OWN_ID: u32 = 1000;
 
@@ -31,7 +33,8 @@ pub struct App {
 pub enum AppKind {
     /// The built-in desktop.
     Desktop {
-        /// `auto`, `own`, or the command of a compositor to nest.
+        /// `auto`, `own`, `gamescope` for the one that runs in the user's session, or the
+        /// command of a compositor to nest.
         session: String,
     },
     /// The built-in test card.
@@ -43,6 +46,14 @@ pub enum AppKind {
         /// Variables added to its environment.
         env: BTreeMap<String, String>,
     },
+}
+
+impl AppKind {
+    /// True for the desktop that is the gamescope of the user's session. With arguments it
+    /// is a command like any other.
+    pub fn is_gamescope_of_session(&self) -> bool {
+        matches!(self, Self::Desktop { session } if session.trim() == GAMESCOPE)
+    }
 }
 
 /// The application list, in the order clients show it.
@@ -185,6 +196,21 @@ mod tests {
         assert_eq!(env["A"], "b");
         assert_eq!(config.apps.by_id(app.id).unwrap().name, "Steam");
         assert!(config.apps.by_id(77).is_none());
+    }
+
+    #[test]
+    fn one_word_means_the_gamescope_of_the_session() {
+        let is = |session: &str| {
+            let config = parse(&format!("desktop.session = '{session}'")).unwrap();
+            assert!(config.problems.is_empty(), "{session}");
+            config.apps.by_id(super::DESKTOP_ID).unwrap().kind.is_gamescope_of_session()
+        };
+        assert!(is("gamescope") && is(" gamescope "));
+        for session in ["auto", "own", "gamescope -W 1280", "/usr/bin/gamescope", "sway"] {
+            assert!(!is(session), "{session}");
+        }
+        let command = AppKind::Command { argv: vec!["gamescope".to_owned()], env: Default::default() };
+        assert!(!command.is_gamescope_of_session());
     }
 
     #[test]

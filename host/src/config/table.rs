@@ -105,7 +105,9 @@ pub static SETTINGS: &[Setting] = &[
         "What `Desktop` shows: `\"own\"` (our windows, launcher and a terminal), a command that starts a \
          compositor, such as `\"sway\"`, or `\"auto\"`: the first of labwc, sway and wayfire that is installed and \
          that you have a configuration of. A compositor that shows nothing within 10 s, or ends within 3 s \
-         more, makes room for our own desktop; the log of the seat says why.",
+         more, makes room for our own desktop; the log of the seat says why. `\"gamescope\"` shows what runs \
+         already: the gamescope in the session of the host's user, such as Steam's game mode. It is left \
+         running.",
     ),
     setting("keyboard.layout", "Layout", Kind::Text(LAYOUT), OF_LOCALE, |c| text(&c.keyboard.layout))
         .help("XKB layout of a seat, such as `\"de\"` or `\"us,ru\"`."),
@@ -281,7 +283,7 @@ const COMMAND: Form = Form {
     min_bytes: 1,
     max_bytes: 1024,
     pattern: Some(PRINTABLE),
-    what: "`\"auto\"`, `\"own\"` or a command of at most 1024 bytes",
+    what: "`\"auto\"`, `\"own\"`, `\"gamescope\"` or a command of at most 1024 bytes",
     check: |text| is_printable(text) && !text.trim().is_empty(),
 };
 const LAYOUT: Form = Form { min_bytes: 1, ..XKB };

@@ -8,7 +8,7 @@ use punktfunk_seat_ipc::host::Frame;
 use punktfunk_seat_ipc::{App, AppKind, Keymap};
 
 use super::Wish;
-use crate::display::{Seat, SeatEvent, SeatEvents, SeatSpec};
+use crate::display::{Screen, Seat, SeatEvent, SeatEvents, SeatSpec};
 
 /// The longest wait for an application and its first picture.
 const START: Duration = Duration::from_secs(15);
@@ -34,7 +34,7 @@ impl Bench {
             name: "test".into(),
             runtime_dir: directory.clone(),
             program: wish.program.clone(),
-            gamescope: false,
+            screen: Screen::Own,
             width,
             height,
             fps,

@@ -8,4 +8,4 @@ mod spawn;
 pub use punktfunk_seat_ipc::host::Frame;
 pub use punktfunk_seat_ipc::{App, AppKind, Exit, Keymap, Rect};
 pub use record::{Place, Record, find, forget, new_directory, places};
-pub use seat::{DisplayError, Seat, SeatEvent, SeatEvents, SeatSpec};
+pub use seat::{DisplayError, Screen, Seat, SeatEvent, SeatEvents, SeatSpec};

@@ -53,6 +53,8 @@ pub struct Record {
     pub is_running: bool,
     /// What a client may come back by, also to a host after this one.
     pub session: [u8; 16],
+    /// It shows what runs in the user's session, and its sound is the user's.
+    pub is_of_session: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -68,6 +70,9 @@ struct File {
     /// A host of before wrote none: then nobody comes back by it.
     #[serde(default)]
     session: String,
+    /// Nor this.
+    #[serde(default)]
+    is_of_session: bool,
 }
 
 impl Record {
@@ -89,6 +94,7 @@ impl Record {
             launched: now.map_or(0, |time| time.as_secs()),
             is_running: false,
             session,
+            is_of_session: false,
         }
     }
 
@@ -105,6 +111,7 @@ impl Record {
             launched: self.launched,
             is_running: self.is_running,
             session: to_hex(&self.session),
+            is_of_session: self.is_of_session,
         };
         let text = serde_json::to_vec(&file).map_err(|error| failed("write", &path)(error.into()))?;
         platform::write_whole(&path, &text).map_err(|error| DisplayError::Record { path, error })
@@ -119,8 +126,8 @@ impl Record {
         let file: File = serde_json::from_slice(&std::fs::read(path).ok()?).ok()?;
         let client = from_hex(&file.client)?.try_into().ok().filter(|_| file.version == FORMAT)?;
         let session = from_hex(&file.session)?.try_into().unwrap_or_default();
-        let File { owner, client_name, app, title, launched, is_running, .. } = file;
-        Some(Self { owner, client, client_name, app, title, launched, is_running, session })
+        let File { owner, client_name, app, title, launched, is_running, is_of_session, .. } = file;
+        Some(Self { owner, client, client_name, app, title, launched, is_running, session, is_of_session })
     }
 }
 
@@ -345,11 +352,13 @@ mod tests {
         #[test]
         fn a_record_comes_back_and_a_damaged_one_is_none_or_another(
             owner: String, client: [u8; 32], client_name: String, app: u32, title: String,
-            launched: u64, is_running: bool, damage in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
+            launched: u64, is_running: bool, is_of_session: bool, damage in proptest::collection::vec((any::<usize>(), any::<u8>()), 1..4),
         ) {
             let directory = scratch("property");
             let session = client[..16].try_into().unwrap();
-            let record = Record { owner, client, client_name, app, title, launched, is_running, session };
+            let record = Record {
+                owner, client, client_name, app, title, launched, is_running, session, is_of_session,
+            };
             record.save(&directory).unwrap();
             prop_assert_eq!(Record::load(&directory), Some(record));
             let file = directory.join(NAME);

@@ -85,6 +85,17 @@ impl DisplayError {
     }
 }
 
+/// Who draws the screen of a seat.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Screen {
+    /// The seat itself.
+    Own,
+    /// A gamescope without a screen, started for the seat.
+    Gamescope,
+    /// The gamescope that runs in the session of this host's user. It is the application.
+    Session,
+}
+
 /// What a new seat should be.
 #[derive(Clone, Debug)]
 pub struct SeatSpec {
@@ -95,8 +106,8 @@ pub struct SeatSpec {
     pub runtime_dir: PathBuf,
     /// The program `punktfunk-seat`.
     pub program: PathBuf,
-    /// A headless gamescope draws the screen, and not the seat itself.
-    pub gamescope: bool,
+    /// Who draws it.
+    pub screen: Screen,
     /// Pixels.
     pub width: u32,
     /// Pixels.

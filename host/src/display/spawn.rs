@@ -12,7 +12,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use super::seat::{DisplayError, SeatSpec};
+use super::seat::{DisplayError, Screen, SeatSpec};
 
 /// How long the manager may take until it has started a service or answered a question.
 const MANAGER_DEADLINE: Duration = Duration::from_secs(5);
@@ -20,6 +20,8 @@ const MANAGER_DEADLINE: Duration = Duration::from_secs(5);
 const ASK: Duration = Duration::from_millis(300);
 /// What of our environment a seat needs where it does not inherit it.
 const PASSED: [&str; 2] = ["PUNKTFUNK_LOG", "PATH"];
+/// What it needs besides to find what runs in the user's session.
+const OF_SESSION: [&str; 3] = ["GAMESCOPE_WAYLAND_DISPLAY", "PIPEWIRE_REMOTE", "PIPEWIRE_RUNTIME_DIR"];
 
 /// A seat that was started and may not listen yet.
 #[derive(Debug)]
@@ -129,7 +131,8 @@ impl Manager {
     /// Starts the service and returns its unit, or why there is none.
     fn start(&self, spec: &SeatSpec, log: &Path) -> Result<String, String> {
         let unit = unit();
-        let set: Vec<_> = PASSED.iter().filter_map(|name| Some((*name, std::env::var_os(name)?))).collect();
+        let set: Vec<_> =
+            passed(spec.screen).filter_map(|name| Some((name, std::env::var_os(name)?))).collect();
         let mut command = Command::new(&self.run);
         command.args(service(spec, log, &unit, &set).map_err(|error| error.to_string())?);
         match output(command) {
@@ -167,6 +170,12 @@ fn unit() -> String {
     format!("punktfunk-seat-{}-{:x}-{count}.service", std::process::id(), now.as_micros())
 }
 
+/// The variables that a seat of this kind gets from us.
+fn passed(screen: Screen) -> impl Iterator<Item = &'static str> {
+    let more: &[&str] = if screen == Screen::Session { &OF_SESSION } else { &[] };
+    PASSED.iter().chain(more).copied()
+}
+
 /// The arguments of `punktfunk-seat`.
 fn arguments(spec: &SeatSpec) -> Vec<OsString> {
     let layout = if spec.layout.layout.is_empty() { "us" } else { &spec.layout.layout };
@@ -176,9 +185,12 @@ fn arguments(spec: &SeatSpec) -> Vec<OsString> {
     for (option, value) in [("--width", spec.width), ("--height", spec.height), ("--refresh", spec.fps)] {
         arguments.extend([option.into(), value.to_string().into()]);
     }
-    if spec.gamescope {
-        arguments.push("--compositor=gamescope".into());
-    }
+    let screen: &[&str] = match spec.screen {
+        Screen::Own => &[],
+        Screen::Gamescope => &["--compositor=gamescope"],
+        Screen::Session => &["--compositor=gamescope", "--attach=auto"],
+    };
+    arguments.extend(screen.iter().map(OsString::from));
     arguments.push(format!("--channels={}", spec.channels).into());
     arguments.push(format!("--variant={}", spec.layout.variant).into());
     arguments.push(format!("--xkb-options={}", spec.layout.options).into());
@@ -273,7 +285,7 @@ mod tests {
             name: "-$HOME %h".to_owned(),
             runtime_dir: "/run/user/1/punktfunk/seat-1".into(),
             program: "/opt/punktfunk-seat".into(),
-            gamescope: false,
+            screen: Screen::Own,
             width: 1280,
             height: 720,
             fps: 60,
@@ -329,9 +341,19 @@ mod tests {
     #[test]
     fn a_gamescope_is_asked_for_by_name() {
         let own = arguments(&spec());
-        let words = arguments(&SeatSpec { gamescope: true, ..spec() });
-        let more: Vec<_> = words.into_iter().filter(|word| !own.contains(word)).collect();
-        assert_eq!(more, ["--compositor=gamescope"]);
+        let more = |screen| {
+            let words = arguments(&SeatSpec { screen, ..spec() });
+            words.into_iter().filter(|word| !own.contains(word)).collect::<Vec<_>>()
+        };
+        assert_eq!(more(Screen::Gamescope), ["--compositor=gamescope"]);
+        assert_eq!(more(Screen::Session), ["--compositor=gamescope", "--attach=auto"]);
+    }
+
+    #[test]
+    fn only_who_looks_for_the_session_gets_its_variables() {
+        let has = |screen| passed(screen).any(|name| name == "GAMESCOPE_WAYLAND_DISPLAY");
+        assert!(has(Screen::Session) && !has(Screen::Own) && !has(Screen::Gamescope));
+        assert!(passed(Screen::Session).any(|name| name == "PATH"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What a seat's screen needs, the screen itself, and the machine's own desktop.
 
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::Finding;
@@ -63,7 +63,7 @@ impl Trial {
         let folders =
             [machine.host.runtime.join(&name), std::env::temp_dir().join(format!("punktfunk-{name}"))];
         let usable = folders.into_iter().find(|folder| {
-            let above = folder.parent().is_some_and(std::path::Path::exists);
+            let above = folder.parent().is_some_and(Path::exists);
             above && make(folder).is_ok()
         });
         let Some(folder) = usable else {
@@ -74,7 +74,7 @@ impl Trial {
     }
 
     /// Where its sockets may lie.
-    pub(super) fn folder(&self) -> &std::path::Path {
+    pub(super) fn folder(&self) -> &Path {
         &self.folder
     }
 
@@ -196,6 +196,36 @@ pub(super) fn nested(machine: &Machine) -> Finding {
     Finding::ok(found.join(", "))
 }
 
+pub(super) fn gamescope(machine: &Machine) -> Finding {
+    let config = machine.config();
+    if !config.apps.iter().any(|app| app.kind.is_gamescope_of_session()) {
+        return Finding::skipped("`desktop.session` is not \"gamescope\": Desktop shows a screen of its own");
+    }
+    let name = &machine.user.name;
+    let none = |evidence: String| {
+        Finding::error(
+            evidence,
+            format!(
+                "log in to game mode as {name}, or choose the session \"Steam for punktfunk\"; or set \
+                 desktop.session to \"auto\""
+            ),
+        )
+    };
+    let Some(dir) = machine.env.get("XDG_RUNTIME_DIR") else {
+        return none(format!("no XDG_RUNTIME_DIR: {name} has no session"));
+    };
+    let named = machine.env.get("GAMESCOPE_WAYLAND_DISPLAY").cloned();
+    let names = machine.names(dir.trim_start_matches('/'));
+    let names = names.into_iter().filter(|name| name.starts_with("gamescope-") && !name.ends_with("-ei"));
+    let answers = |name: &String| {
+        std::os::unix::net::UnixStream::connect(machine.inside(&Path::new(dir).join(name))).is_ok()
+    };
+    match named.into_iter().chain(names).find(answers) {
+        Some(found) => Finding::ok(format!("{found} answers")),
+        None => none(format!("no gamescope runs for {name}: nothing answers at {dir}/gamescope-*")),
+    }
+}
+
 pub(super) fn steam(machine: &Machine) -> Finding {
     match machine.processes().into_iter().find(|(_, comm)| comm == "steam") {
         Some((pid, _)) => Finding::info(format!(
@@ -209,8 +239,12 @@ pub(super) fn steam(machine: &Machine) -> Finding {
 #[cfg(test)]
 mod tests {
     use super::super::Severity::{Error, Info, Ok, Skipped, Warning};
+    use std::os::unix::net::UnixListener;
+    use std::sync::Arc;
+
     use super::super::tests::Stand;
     use super::*;
+    use crate::config::Config;
 
     #[test]
     fn programs_are_there_or_the_command_is_told() {
@@ -252,6 +286,29 @@ mod tests {
         stand.file("proc/self/comm", "sway\n");
         assert!(compositor(&stand.machine()).evidence.starts_with("KDE Plasma (process 70);"));
         assert_eq!(steam(&stand.machine()).severity, Info);
+    }
+
+    #[test]
+    fn a_gamescope_is_missed_only_when_the_desktop_is_to_show_it() {
+        let stand = Stand::new();
+        let mut machine = stand.machine();
+        assert_eq!(gamescope(&machine).severity, Skipped);
+        let config = Config::parse("desktop.session = 'gamescope'", Path::new("f")).unwrap();
+        machine.host.config = Result::Ok(Arc::new(config));
+        let found = gamescope(&machine);
+        assert_eq!(found.severity, Error);
+        assert!(found.fix.unwrap().starts_with("log in to game mode as anna"));
+        stand.file("run/user/1000/x", "");
+        let listen = |name: &str| UnixListener::bind(stand.root().join("run/user/1000").join(name)).unwrap();
+        // The input of one, and one that is dead.
+        let _input = listen("gamescope-0-ei");
+        drop(listen("gamescope-0"));
+        assert!(gamescope(&machine).evidence.contains("nothing answers at /run/user/1000/gamescope-*"));
+        let _runs = listen("gamescope-1");
+        let found = gamescope(&machine);
+        assert_eq!((found.severity, found.evidence.as_str()), (Ok, "gamescope-1 answers"));
+        machine.env.clear();
+        assert!(gamescope(&machine).evidence.contains("anna has no session"));
     }
 
     #[test]

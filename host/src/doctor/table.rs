@@ -152,6 +152,7 @@ table! {
     Desktop {
         "desktop.compositor" Quick "Desktop of the machine", "compositors among the processes" => display::compositor;
         "desktop.nested" Quick "Desktops for seats", "labwc, sway, wayfire" => display::nested;
+        "desktop.gamescope" Quick "gamescope that `Desktop` shows", "`gamescope-*` in `$XDG_RUNTIME_DIR`, when the setting `desktop.session` asks for it" => display::gamescope;
         "desktop.steam" Quick "Steam", "Steam among the processes" => display::steam;
     }
 }

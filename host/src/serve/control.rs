@@ -91,9 +91,12 @@ const fn number_of(reason: Reason) -> u32 {
     match reason {
         Reason::ScreenLost => REASON_SCREEN_LOST,
         Reason::Broken => REASON_CONVERSION,
-        Reason::Quit | Reason::AppEnded | Reason::Replaced | Reason::Revoked | Reason::HostStopping => {
-            REASON_GRACEFUL
-        }
+        Reason::Quit
+        | Reason::AppEnded
+        | Reason::SessionEnded
+        | Reason::Replaced
+        | Reason::Revoked
+        | Reason::HostStopping => REASON_GRACEFUL,
     }
 }
 

@@ -46,7 +46,10 @@ impl Shared {
     fn on_ended(&self, ended: Ended) {
         match ended {
             Ended::App { seat, exit } => {
-                self.seat_ended(seat, "the application ended", Reason::AppEnded, || {
+                let running = self.table().seat(seat).and_then(|seat| seat.running.clone());
+                let is_of_session = running.is_some_and(|running| running.is_of_session());
+                let reason = if is_of_session { Reason::SessionEnded } else { Reason::AppEnded };
+                self.seat_ended(seat, "the application ended", reason, || {
                     tracing::info!(?exit, "the application ended");
                 });
             }

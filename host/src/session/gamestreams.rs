@@ -86,7 +86,7 @@ impl Shared {
             client_name: request.client_name.clone(),
             app: (place.app, place.title.clone()),
             config: Config::from(&config),
-            sound: sound::Wanted { remote: running.sound(), play_locally: request.play_locally },
+            sound: sound::Wanted { source: running.heard(), play_locally: request.play_locally },
             microphone: None,
             link: Opening::GameStream(Box::new(GameStreamLink {
                 gamestream: self.gamestream()?.clone(),

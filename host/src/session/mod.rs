@@ -227,6 +227,8 @@ pub enum Reason {
     Quit,
     /// The application ended.
     AppEnded,
+    /// What ran on this machine and was shown has ended.
+    SessionEnded,
     /// It was resumed by another connection.
     Replaced,
     /// The client may not be here any more.

@@ -155,7 +155,7 @@ impl Shared {
             client_name,
             app: (place.app, place.title.clone()),
             config,
-            sound: sound::Wanted { remote: running.sound(), play_locally: hello.local_sound },
+            sound: sound::Wanted { source: running.heard(), play_locally: hello.local_sound },
             link: Opening::Native(Box::new((link, hello, access))),
             microphone,
         };
@@ -267,6 +267,11 @@ impl Shared {
 
 /// The client's microphone on the seat. A stream without it is better than none.
 fn microphone(running: &Running) -> Option<Microphone> {
+    if running.is_of_session() {
+        // It would be a source that the user's own programs take, too.
+        tracing::info!("no microphone: the client sees the session of this machine's user");
+        return None;
+    }
     let started = Microphone::start(&running.sound()?);
     started.inspect_err(|error| tracing::warn!(%error, "no microphone")).ok()
 }

@@ -21,8 +21,9 @@ use super::plan::Guest;
 use super::slots::Latest;
 use super::stream::Stream;
 use super::{ClientId, LaunchError, Mode, Program, SessionId, Voice};
+use crate::audio;
 use crate::config::{AppKind, Compositor, Keyboard};
-use crate::display::{Record, Seat, SeatEvent, SeatEvents, SeatSpec, new_directory};
+use crate::display::{DisplayError, Record, Screen, Seat, SeatEvent, SeatEvents, SeatSpec, new_directory};
 use crate::input::Pads;
 
 /// The longest wait for an application's first process.
@@ -69,6 +70,7 @@ pub(super) struct Running {
     /// Of the seat's sockets and logs.
     directory: PathBuf,
     record: Mutex<Record>,
+    is_of_session: bool,
     /// `None` when it is not known, after a restart.
     mode: Mutex<Option<Mode>>,
     relay: Relay,
@@ -90,9 +92,11 @@ impl Running {
         let directory = new_directory(&settings.runtime_dir).map_err(|error| failed("the screen", &error))?;
         let mut record =
             Record::new(&settings.owner, &guest.client.0, guest.name, (app.id, &app.title), around.resume.0);
+        let screen = screen_of(settings.compositor, &app.kind);
+        record.is_of_session = screen == Screen::Session;
         let spec = SeatSpec {
             program: settings.program.clone(),
-            gamescope: is_in_gamescope(settings.compositor, &app.kind),
+            screen,
             name: guest.name.to_owned(),
             runtime_dir: directory.clone(),
             width: guest.mode.width,
@@ -105,7 +109,13 @@ impl Running {
         let opened = record.save(&directory).and_then(|()| Seat::start(&spec));
         let (seat, events) = opened.map_err(|error| {
             remove(&directory);
-            failed("the screen", &error)
+            match error {
+                // It says itself what is missing there.
+                DisplayError::Ended { log, .. } if screen == Screen::Session => {
+                    LaunchError::Failed(format!("{} cannot be shown: {log}", app.title))
+                }
+                error => failed("the screen", &error),
+            }
         })?;
         let launched = seat.launch(to_seat(app)).map_err(|error| error.to_string());
         let running = launched.and_then(|()| wait_for_app(&events)).and_then(|()| {
@@ -192,6 +202,7 @@ impl Running {
             hands,
             pads,
             directory: directory.to_owned(),
+            is_of_session: record.is_of_session,
             record: Mutex::new(record),
             mode: Mutex::new(mode),
             relay,
@@ -200,9 +211,23 @@ impl Running {
         })
     }
 
-    /// The seat's sound server, when it has one.
+    /// The sound server of what is shown, when there is one.
     pub fn sound(&self) -> Option<PathBuf> {
         self.seat.pipewire_remote().map(Path::to_owned)
+    }
+
+    /// What is heard of it.
+    pub fn heard(&self) -> audio::Source {
+        match self.sound() {
+            None => audio::Source::Null,
+            Some(remote) if self.is_of_session => audio::Source::Monitor { remote },
+            Some(remote) => audio::Source::PipeWire { remote, sink: audio::SEAT_SINK.into() },
+        }
+    }
+
+    /// It shows what runs in the session of this machine's user, and nothing of its own.
+    pub fn is_of_session(&self) -> bool {
+        self.is_of_session
     }
 
     /// Whose it is from now on, also for a host after this one.
@@ -333,9 +358,14 @@ fn wait_until(events: &SeatEvents, patience: Duration) -> Result<(), String> {
     }
 }
 
-/// A gamescope shows one application; it has no windows side by side.
-fn is_in_gamescope(wished: Compositor, kind: &AppKind) -> bool {
-    wished == Compositor::Gamescope && matches!(kind, AppKind::Command { .. })
+/// A gamescope shows one application; it has no windows side by side. That of the session
+/// is the desktop where the owner says so, and nothing is started in it.
+fn screen_of(wished: Compositor, kind: &AppKind) -> Screen {
+    match kind {
+        _ if kind.is_gamescope_of_session() => Screen::Session,
+        AppKind::Command { .. } if wished == Compositor::Gamescope => Screen::Gamescope,
+        _ => Screen::Own,
+    }
 }
 
 fn keymap(keyboard: &Keyboard) -> ipc::Keymap {
@@ -393,13 +423,26 @@ mod tests {
     fn only_applications_are_drawn_by_a_gamescope_and_only_when_it_is_wished() {
         let game = AppKind::Command { argv: vec!["game".to_owned()], env: Default::default() };
         let desktop = AppKind::Desktop { session: "own".to_owned() };
-        for (wished, kind, is) in [
-            (Compositor::Gamescope, &game, true),
-            (Compositor::Gamescope, &desktop, false),
-            (Compositor::Gamescope, &AppKind::TestCard, false),
-            (Compositor::Own, &game, false),
+        for (wished, kind, screen) in [
+            (Compositor::Gamescope, &game, Screen::Gamescope),
+            (Compositor::Gamescope, &desktop, Screen::Own),
+            (Compositor::Gamescope, &AppKind::TestCard, Screen::Own),
+            (Compositor::Own, &game, Screen::Own),
         ] {
-            assert_eq!(is_in_gamescope(wished, kind), is, "{wished:?} {kind:?}");
+            assert_eq!(screen_of(wished, kind), screen, "{wished:?} {kind:?}");
+        }
+    }
+
+    #[test]
+    fn only_the_desktop_is_what_runs_in_the_session() {
+        let desktop = |session: &str| AppKind::Desktop { session: session.to_owned() };
+        let game = AppKind::Command { argv: vec!["gamescope".to_owned()], env: Default::default() };
+        for wished in [Compositor::Own, Compositor::Gamescope] {
+            assert_eq!(screen_of(wished, &desktop("gamescope")), Screen::Session);
+            assert_eq!(screen_of(wished, &desktop("gamescope -e -- steam")), Screen::Own);
+            for kind in [&game, &AppKind::TestCard, &desktop("auto")] {
+                assert_ne!(screen_of(wished, kind), Screen::Session, "{kind:?}");
+            }
         }
     }
 }

@@ -13,8 +13,8 @@ use crate::audio;
 
 /// Where the sound comes from and where it is heard.
 pub(super) struct Wanted {
-    /// The seat's sound server, when it has one.
-    pub remote: Option<PathBuf>,
+    /// The seat's sound, or the user's.
+    pub source: audio::Source,
     /// Also on this machine.
     pub play_locally: bool,
 }
@@ -33,12 +33,10 @@ impl Sound {
         if config.channels == 0 {
             return Self { bitrate: 0, packets, _stage: None };
         }
-        let local = wanted.play_locally.then(user_server).flatten();
-        let source = wanted.remote.map_or(audio::Source::Null, |remote| audio::Source::PipeWire {
-            remote,
-            sink: audio::SEAT_SINK.into(),
-        });
-        let stage = audio::Config { local, ..config.stage(source) };
+        // What is heard on this machine anyway would only come back to where it is from.
+        let is_heard = matches!(wanted.source, audio::Source::Monitor { .. });
+        let local = (wanted.play_locally && !is_heard).then(user_server).flatten();
+        let stage = audio::Config { local, ..config.stage(wanted.source) };
         let bitrate = stage.bitrate();
         let mut sender = match link.sound(id) {
             Ok(sender) => sender,

@@ -77,6 +77,9 @@ pub(super) const fn code_of(reason: Reason) -> (Code, &'static str) {
     match reason {
         Reason::Quit => (Code::None, "the session was ended"),
         Reason::AppEnded => (Code::AppEnded, "the application ended"),
+        Reason::SessionEnded => {
+            (Code::AppEnded, "gamescope has ended: game mode was left on the machine, or it crashed")
+        }
         Reason::Replaced => (Code::Replaced, "the session goes on on another connection"),
         Reason::Revoked => (Code::Revoked, "the owner of this host took the access away"),
         Reason::HostStopping => (Code::HostStopping, "the host is being stopped"),
