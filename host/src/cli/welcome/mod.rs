@@ -6,7 +6,8 @@
 
 mod draw;
 
-use std::io::{self, Write as _};
+use std::io::{self, Write};
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
@@ -14,7 +15,7 @@ use anyhow::Context as _;
 use super::args::Places;
 use super::start::{self, Start};
 use crate::api::Claim;
-use crate::platform::terminal_size;
+use crate::platform::{end_requested, terminal_size};
 use crate::serve::addresses;
 use crate::serve::owner::Owner;
 use draw::{Facts, Row, Whose};
@@ -24,29 +25,91 @@ const PERIOD: Duration = Duration::from_secs(3);
 /// How long a serial console waits for a host and an address; then it shows what there is.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// What stands before the first picture: another screen, where the terminal has two, and no
+/// cursor.
+const ENTER: &str = "\x1b[?1049h\x1b[?25l";
+/// What undoes that. Where there is one screen, nothing of the picture stays on it: a claim
+/// would be read there by the next one.
+const LEAVE: &str = "\x1b[0m\x1b[2J\x1b[H\x1b[?25h\x1b[?1049l";
+
 pub(super) fn run(places: &Places, once: bool) -> anyhow::Result<u8> {
     let mut start = start::as_owner(places)?;
-    let began = Instant::now();
-    let mut size = None;
-    loop {
-        let facts = look(&start);
-        if once && (facts.is_settled() || began.elapsed() > PATIENCE) {
-            print!("{}", draw::plain(&facts));
-            io::stdout().flush()?;
-            return Ok(0);
-        }
-        if !once {
-            let now = terminal_size(io::stdout())
-                .context("the standard output is no terminal; `--once` prints it as text")?;
-            let picture = paint(&draw::screen(&facts, now), now, size != Some(now));
-            size = Some(now);
-            io::stdout().write_all(picture.as_bytes())?;
-            io::stdout().flush()?;
-        }
-        std::thread::sleep(PERIOD);
+    if once {
+        say(&start)?;
+        return Ok(0);
+    }
+    let facts = || {
         // Settings with a mistake change nothing here.
         if let Ok(now) = start::as_caller(places) {
             start = now;
+        }
+        look(&start)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(show(io::stdout(), || terminal_size(io::stdout()), facts, end_requested()))?;
+    Ok(0)
+}
+
+/// Prints what there is to know as text, once it is known.
+fn say(start: &Start) -> io::Result<()> {
+    let began = Instant::now();
+    loop {
+        let facts = look(start);
+        if facts.is_settled() || began.elapsed() > PATIENCE {
+            print!("{}", draw::plain(&facts));
+            return io::stdout().flush();
+        }
+        std::thread::sleep(PERIOD);
+    }
+}
+
+/// Draws what `look` finds, again and again, until `asked` says that it is enough.
+async fn show(
+    out: impl Write,
+    size: impl Fn() -> Option<(usize, usize)>,
+    mut look: impl FnMut() -> Facts,
+    asked: impl Future<Output = io::Result<()>>,
+) -> anyhow::Result<()> {
+    let mut asked = pin!(asked);
+    let mut screen = Screen { out, size: None };
+    // The first look at whether it is enough comes before the first picture: from then on no
+    // signal ends this without its last word.
+    let mut pause = Duration::ZERO;
+    loop {
+        if let Ok(ended) = tokio::time::timeout(pause, &mut asked).await {
+            return Ok(ended?);
+        }
+        pause = PERIOD;
+        let now = size().context("the standard output is no terminal; `--once` prints it as text")?;
+        screen.draw(&look(), now)?;
+    }
+}
+
+/// A terminal that shows this, and what it showed before when this is dropped.
+struct Screen<W: Write> {
+    out: W,
+    /// How large it was when it was drawn on; none before that.
+    size: Option<(usize, usize)>,
+}
+
+impl<W: Write> Screen<W> {
+    fn draw(&mut self, facts: &Facts, now: (usize, usize)) -> io::Result<()> {
+        let before = self.size.replace(now);
+        let picture = paint(&draw::screen(facts, now), now, before != Some(now));
+        if before.is_none() {
+            self.out.write_all(ENTER.as_bytes())?;
+        }
+        self.out.write_all(picture.as_bytes())?;
+        self.out.flush()
+    }
+}
+
+impl<W: Write> Drop for Screen<W> {
+    fn drop(&mut self) {
+        if self.size.is_some() {
+            // A terminal that is gone needs nothing.
+            let _ = self.out.write_all(LEAVE.as_bytes());
+            let _ = self.out.flush();
         }
     }
 }
@@ -75,7 +138,7 @@ fn look(start: &Start) -> Facts {
 /// What draws these rows onto a terminal of that size, all of it: with `fresh` after clearing
 /// it, else over what is there, which does not flicker.
 fn paint(rows: &[Row], (width, height): (usize, usize), fresh: bool) -> String {
-    // No cursor.
+    // No cursor: whoever writes onto the same screen may have shown it.
     let mut picture = String::from(if fresh { "\x1b[?25l\x1b[0m\x1b[2J" } else { "\x1b[?25l\x1b[0m" });
     for number in 0..height {
         picture += &format!("\x1b[{};1H", number + 1);
@@ -96,7 +159,45 @@ fn paint(rows: &[Row], (width, height): (usize, usize), fresh: bool) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
+    use std::future::poll_fn;
+    use std::task::Poll;
+
     use super::*;
+
+    fn facts() -> Facts {
+        Facts { name: "den".into(), pages: Vec::new(), whose: Whose::Owned, consoles: false }
+    }
+
+    /// What is written until it is enough after so many pictures, and what came of it.
+    fn shown(pictures: u32, size: Option<(usize, usize)>, end: fn() -> io::Result<()>) -> (String, bool) {
+        let looks = Cell::new(0);
+        let look = || {
+            looks.set(looks.get() + 1);
+            facts()
+        };
+        let asked = poll_fn(|_| if looks.get() < pictures { Poll::Pending } else { Poll::Ready(end()) });
+        let mut out = Vec::new();
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let good = runtime.block_on(show(&mut out, || size, look, asked)).is_ok();
+        (String::from_utf8(out).unwrap(), good)
+    }
+
+    #[test]
+    fn the_terminal_is_left_as_it_was_found() {
+        let (text, good) = shown(1, Some((40, 5)), || Ok(()));
+        assert!(good && text.starts_with("\x1b[?1049h\x1b[?25l") && text.contains("den"), "{text:?}");
+        let last = text.rfind("\x1b[?25l").unwrap();
+        let end = &text[last..];
+        assert!(end.contains("\x1b[?25h") && end.ends_with("\x1b[?1049l"), "{text:?}");
+        assert!(!text.split("\x1b[2J").last().unwrap().contains("den"), "nothing stays: {text:?}");
+        // Whatever ends it.
+        let (text, good) = shown(1, Some((40, 5)), || Err(io::ErrorKind::Other.into()));
+        assert!(!good && text.ends_with(LEAVE), "{text:?}");
+        // A terminal that was never drawn on is not touched.
+        assert_eq!(shown(0, Some((40, 5)), || Ok(())), (String::new(), true));
+        assert_eq!(shown(1, None, || Ok(())), (String::new(), false));
+    }
 
     #[test]
     fn every_row_of_the_terminal_is_drawn_and_none_is_cleared_of_what_it_shows() {
