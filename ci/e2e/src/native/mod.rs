@@ -4,6 +4,7 @@
 mod access;
 mod api;
 mod changes;
+mod game_mode;
 mod hands;
 mod hostile;
 mod lifetime;
@@ -35,6 +36,7 @@ pub const SCENARIOS: &[&[Scenario]] = &[
     access::SCENARIOS,
     api::SCENARIOS,
     lifetime::SCENARIOS,
+    game_mode::SCENARIOS,
     several::SCENARIOS,
     weather::SCENARIOS,
     hostile::SCENARIOS,
