@@ -74,6 +74,7 @@ nothing_over_usr() {
     [ ! -e /usr/lib/punktfunk ] && [ ! -e /usr/bin/punktfunk-host ] &&
         [ ! -e /usr/lib/extension-release.d/extension-release.punktfunk ]
 }
+nothing_failed() { ! systemctl list-units --failed --plain --no-legend 'punktfunk*' systemd-sysext.service | grep .; }
 # The hosts of before are gone, and none of the units that could start one is left.
 clean() { nothing_over_usr && no_host; }
 
@@ -106,16 +107,26 @@ first() {
     is "1.0.1 is active again" active 1.0.1
     ends "an update does not undo that" 0 update --from file:///trial/shop2
     is "1.0.1 is still active" active 1.0.1
-    ends "the second key is trusted" 0 update --from file:///trial/backup
+    ends "the second key is trusted" 0 update --look --from file:///trial/backup
+    is "the timer of updates runs" systemctl --quiet is-active punktfunk-update.timer
+    is "what runs every night brings it" systemctl start punktfunk-update.service
     is "1.0.3 is active" active 1.0.3
+    is "the host is of 1.0.3" host_is_of 1.0.3
+    is "the console is told" grep -q '"state":"none".*1.0.3 was just installed' /run/punktfunk-update.json
     [ "$SYSTEM" != steamos ] || system_update
 }
 
+updated() {
+    systemctl start rauc.service && return
+    journalctl --boot --no-pager --lines 40 --unit rauc.service --unit punktfunk-sysext.service
+    return 1
+}
 # SteamOS updates itself below us. The unit that stands for its updater looks around.
 system_update() {
     is "SteamOS keeps our unit" grep -qx /etc/systemd/system/punktfunk-sysext.service /etc/atomic-update.conf.d/punktfunk.conf
     # Starting it stops ours first, which ends the hosts, then uncovers /usr.
-    is "the system is updated" systemctl start rauc.service
+    is "and what its updater has to know" grep -qx Conflicts=punktfunk-sysext.service /etc/systemd/system/rauc.service.d/50-punktfunk.conf
+    is "the system is updated" updated
     is "while the system is updated nothing lies over /usr and no host runs" clean
 }
 
@@ -126,12 +137,14 @@ second() {
     is "the host is of 1.0.3" host_is_of 1.0.3
     touch /home/.punktfunk-off
     ends "with a switch nothing is changed" 7 rollback
+    is "nor at night" systemctl start punktfunk-update.service
     rm /home/.punktfunk-off
     page "remove" remove
     is "nothing of it is left" clean
     is "nor of its images" test ! -e "$SHELF"
     is "nor of its unit" test ! -e /etc/systemd/system/punktfunk-sysext.service
-    is "no unit has failed" test -z "$(systemctl list-units --failed --plain --no-legend 'punktfunk*' systemd-sysext.service)"
+    is "nor of what SteamOS's updater was told" test ! -e /etc/systemd/system/rauc.service.d/50-punktfunk.conf
+    is "no unit has failed" nothing_failed
 }
 
 off() {

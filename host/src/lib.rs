@@ -22,4 +22,5 @@ pub mod serve;
 pub mod session;
 pub mod store;
 pub mod sysext;
+pub mod update;
 pub mod wiring;

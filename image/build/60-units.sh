@@ -3,8 +3,9 @@
 # one.
 set -euo pipefail
 
-timer=bootc-fetch-apply-updates.timer
-[ ! -e "/usr/lib/systemd/system/$timer" ] || systemctl preset "$timer"
+for unit in bootc-fetch-apply-updates.timer nvidia-persistenced.service; do
+    [ ! -e "/usr/lib/systemd/system/$unit" ] || systemctl preset "$unit"
+done
 
 if [ "$FAMILY" = debian ]; then
     # Fedora's family has NetworkManager; a Debian of packages alone asks nobody for an address.

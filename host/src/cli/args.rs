@@ -277,6 +277,18 @@ pub enum Command {
         #[arg(long, global = true)]
         json: bool,
     },
+    /// Bring the newest release on systems that are one image or have the system extension
+    #[command(after_help = "Run as root. Somebody who plays is never disturbed. What came of it is what\n\
+        the console shows; `punktfunk-update.timer` runs this every night.\n\
+        Exit status: as of `punktfunk-host sysext`; 3 where packages bring releases.")]
+    Update {
+        /// Only say whether there is one
+        #[arg(long)]
+        look: bool,
+        /// Print JSON: what came of it on the standard output, progress on the other
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the manual page, or what a shell completes; packages are made with it
     #[command(hide = true)]
     Generate {

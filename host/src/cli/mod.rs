@@ -14,6 +14,7 @@ mod sessions;
 mod start;
 mod sysext;
 mod time;
+mod update;
 mod welcome;
 mod window;
 
@@ -73,6 +74,7 @@ fn carry_out(args: Args, factory: Factory) -> anyhow::Result<u8> {
         Command::Welcome { once, places } => welcome::run(&places, once),
         Command::Ctl(call) => ctl::run(&start::as_caller(&call.places)?, &call),
         Command::Sysext { action, json } => sysext::run(&action, json),
+        Command::Update { look, json } => update::run(look, json),
         Command::Openapi => {
             print!("{}", crate::api::openapi::text());
             Ok(0)

@@ -11,7 +11,8 @@ use super::args::{SysextAction, SysextWish};
 use super::ctl::http;
 use crate::platform::{current_user_id, read_bounded};
 use crate::sysext::{
-    self, Machine, Outcome, Progress, Remote, Roots, Source, Status, SysextError, System as _, Trust, Wish,
+    self, Kept, Machine, Outcome, Progress, Remote, Roots, Source, Status, SysextError, System as _, Trust,
+    Wish,
 };
 
 /// How long a running host may take to say who plays.
@@ -22,7 +23,7 @@ const MAX_ANSWER: u64 = 8 << 20;
 /// How a command ended; the numbers are promised.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
-enum Exit {
+pub(super) enum Exit {
     Done = 0,
     Failed = 1,
     NotInstalled = 3,
@@ -50,11 +51,36 @@ pub(super) fn run(action: &SysextAction, json: bool) -> anyhow::Result<u8> {
             Exit::Refused
         }
         changing => match change(changing, &mut Teller::new(json)) {
-            Ok(outcome) => told(&outcome, json)?,
+            Ok(outcome) => {
+                super::update::note(&outcome);
+                told(&outcome, json)?
+            }
             Err(error) => complain(&error, json),
         },
     };
     Ok(exit as u8)
+}
+
+/// Whether this machine has punktfunk as an extension.
+pub(super) fn is_installed() -> bool {
+    let machine = Machine::to_look(Roots::of_this_machine(), who_plays);
+    machine.kept(Kept::Current).is_ok_and(|current| current.is_some())
+}
+
+/// Where its releases come from, when that was ever said.
+pub(super) fn source() -> Option<String> {
+    Machine::to_look(Roots::of_this_machine(), who_plays).notes().ok()?.source
+}
+
+/// Who plays on this machine, if somebody does.
+pub(super) fn streaming() -> Option<String> {
+    Machine::to_look(Roots::of_this_machine(), who_plays).streaming()
+}
+
+/// Brings the newest release, or only looks.
+pub(super) fn update(look: bool, teller: &mut Teller) -> Result<Outcome, SysextError> {
+    let wish = SysextWish { from: None, version: None, retry: false, look };
+    change(&SysextAction::Update(wish), teller)
 }
 
 fn change(action: &SysextAction, teller: &mut Teller) -> Result<Outcome, SysextError> {
@@ -150,14 +176,14 @@ fn playing(sessions: &Value) -> Option<String> {
 }
 
 /// Tells progress: lines for people, or lines of JSON.
-struct Teller {
+pub(super) struct Teller {
     json: bool,
     /// Hundredths of an image that were told.
     told: Option<u64>,
 }
 
 impl Teller {
-    fn new(json: bool) -> Self {
+    pub(super) fn new(json: bool) -> Self {
         Self { json, told: None }
     }
 
@@ -230,7 +256,7 @@ fn show(status: &Status, json: bool) -> anyhow::Result<Exit> {
     Ok(if status.current.is_none() { Exit::NotInstalled } else { Exit::Done })
 }
 
-fn complain(error: &SysextError, json: bool) -> Exit {
+pub(super) fn complain(error: &SysextError, json: bool) -> Exit {
     let (exit, code) = exit_of(error);
     if json {
         eprintln!("{}", json!({ "error": { "code": code, "message": error.to_string() } }));
@@ -240,7 +266,7 @@ fn complain(error: &SysextError, json: bool) -> Exit {
     exit
 }
 
-fn exit_of(error: &SysextError) -> (Exit, &'static str) {
+pub(super) fn exit_of(error: &SysextError) -> (Exit, &'static str) {
     match error {
         SysextError::NotInstalled | SysextError::NoPrevious => (Exit::NotInstalled, "not-installed"),
         SysextError::Trust(_) | SysextError::Damaged(_) => (Exit::Refused, "refused"),

@@ -57,7 +57,14 @@ pub fn read_bounded(path: &Path, most: u64, follow: bool) -> io::Result<Vec<u8>>
     if bytes.len() as u64 > most { refuse(&format!("it is longer than {most} bytes")) } else { Ok(bytes) }
 }
 
-/// Replaces `path` as a whole.
+/// The same for a file that everybody may read.
+pub fn write_public(path: &Path, text: &[u8]) -> Result<(), WriteError> {
+    write_whole(path, text)?;
+    let public = std::fs::Permissions::from_mode(0o644);
+    std::fs::set_permissions(path, public).map_err(fail("letting others read it"))
+}
+
+/// Replaces `path` as a whole; its owner alone may read it.
 pub fn write_whole(path: &Path, text: &[u8]) -> Result<(), WriteError> {
     let mut name = path.file_name().map(OsString::from).unwrap_or_default();
     name.push(".new");

@@ -6,6 +6,7 @@
 
 mod account;
 mod atomic;
+pub mod command;
 mod inhibit;
 mod inputd;
 mod libraries;
@@ -21,7 +22,7 @@ use std::io;
 use std::path::PathBuf;
 
 pub use account::{Account, PlatformError, Scope, current_user_id, drop_root};
-pub use atomic::{WriteError, make_private_dir, private_options, read_bounded, write_whole};
+pub use atomic::{WriteError, make_private_dir, private_options, read_bounded, write_public, write_whole};
 pub use inhibit::Inhibitor;
 pub use inputd::{inputd_socket, start_inputd};
 pub use libraries::media_libraries;

@@ -58,7 +58,21 @@ pub(super) const STEAMOS_LIST: &str = "atomic-update.conf.d/punktfunk.conf";
 /// That list: itself and our unit.
 pub(super) fn steamos_list() -> String {
     format!(
-        "/etc/{STEAMOS_LIST}\n/etc/systemd/system/{UNIT}\n/etc/systemd/system/sysinit.target.wants/{UNIT}\n"
+        "/etc/{STEAMOS_LIST}\n/etc/systemd/system/{UNIT}\n/etc/systemd/system/sysinit.target.wants/{UNIT}\n\
+         /etc/systemd/system/{STEAMOS_UPDATER}\n"
+    )
+}
+
+/// What SteamOS's updater is told besides, below `/etc/systemd/system`.
+pub(super) const STEAMOS_UPDATER: &str = "rauc.service.d/50-punktfunk.conf";
+
+/// That it and our unit do not go together. Our unit says so, too, but that is only a wish of
+/// another unit's: systemd drops it when something else of the same start wants our unit, as
+/// sysinit.target does.
+pub(super) fn steamos_updater() -> String {
+    format!(
+        "# Written by `punktfunk-host sysext install`, taken away by `punktfunk-host sysext remove`.\n\
+         [Unit]\nConflicts={UNIT}\nAfter={UNIT}\n"
     )
 }
 
@@ -86,6 +100,15 @@ mod tests {
         assert!(unit.contains("ConditionPathExists=!/home/.punktfunk-off\n"));
         assert!(unit.contains("ConditionKernelCommandLine=!punktfunk=off\n"));
         assert!(unit.lines().all(|line| line.starts_with('#') || !line.starts_with(' ')));
+    }
+
+    #[test]
+    fn steamos_keeps_all_that_was_written_there() {
+        let list = steamos_list();
+        for file in [UNIT, &format!("sysinit.target.wants/{UNIT}"), STEAMOS_UPDATER] {
+            assert!(list.lines().any(|line| line == format!("/etc/systemd/system/{file}")), "{file}");
+        }
+        assert!(steamos_updater().contains(&format!("\nConflicts={UNIT}\n")));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use super::command::must;
 use super::{Version, boot};
 use crate::platform;
+use crate::platform::command::must;
 
 /// What belongs to a host, beside it.
 const PROGRAMS: [&str; 2] = ["punktfunk-seat", "punktfunk-inputd"];

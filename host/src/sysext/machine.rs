@@ -12,11 +12,11 @@ use std::time::{Duration, Instant};
 use rustix::fs::{FlockOperation, flock};
 use serde::{Deserialize, Serialize};
 
-use super::command::must;
 use super::names::{architecture, version_of};
 use super::system::{Kept, Notes, System};
 use super::{SysextError, Version, boot, check, failed, image_name};
-use crate::platform::{read_bounded, write_whole};
+use crate::platform::command::must;
+use crate::platform::{read_bounded, write_public, write_whole};
 
 /// The unit of a host, in the manager of whoever it belongs to.
 const HOST: &str = "punktfunk-host.service";
@@ -25,6 +25,11 @@ const SEATS: &str = "punktfunk-seat-*.service";
 /// What it consists of beside it.
 const PARTS: [&str; 3] =
     ["punktfunk-activate.service", "punktfunk-inputd.socket", "punktfunk-inputd.service"];
+/// Starts what brings releases by itself. Putting an extension into effect starts it, and nobody
+/// else; it is not masked, for a timer that is masked while it runs counts as failed.
+const NIGHTLY: &str = "punktfunk-update.timer";
+/// What it starts. It is at work when a release is tried, and must not end then.
+const UPDATER: &str = "punktfunk-update.service";
 /// Longest for what systemd does at once.
 const SHORT: Duration = Duration::from_secs(30);
 /// Longest for starting and stopping units, and for a new host to answer.
@@ -269,6 +274,11 @@ impl System for Machine {
             problems.extend(manager.stop(units).err());
         }
         problems.extend(stop(&PARTS).err());
+        problems.extend(stop(&[NIGHTLY]).err());
+        if until_boot {
+            // It waits for nobody to play, and would be started without its program.
+            problems.extend(stop(&[UPDATER]).err());
+        }
         match problems.first() {
             None => Ok(()),
             Some(problem) => Err(failed("stopping the hosts")(problem)),
@@ -307,15 +317,21 @@ impl System for Machine {
         let unit = boot::unit(&self.roots.kept(Kept::Current), &self.roots.link());
         let system = self.roots.etc.join("systemd/system");
         let wants = system.join("sysinit.target.wants");
+        let public = |file: &Path, text: &str| write_public(file, text.as_bytes()).map_err(io::Error::other);
         let settled = (|| -> io::Result<()> {
             DirBuilder::new().recursive(true).mode(0o755).create(&wants)?;
             public(&system.join(boot::UNIT), &unit)?;
             set_link(&wants.join(boot::UNIT), Some(Path::new("..").join(boot::UNIT).as_path()))?;
             if self.roots.steamos {
-                let list = self.roots.etc.join(boot::STEAMOS_LIST);
-                list.parent()
-                    .map_or(Ok(()), |folder| DirBuilder::new().recursive(true).mode(0o755).create(folder))?;
-                public(&list, &boot::steamos_list())?;
+                let files = [
+                    (self.roots.etc.join(boot::STEAMOS_LIST), boot::steamos_list()),
+                    (system.join(boot::STEAMOS_UPDATER), boot::steamos_updater()),
+                ];
+                for (file, text) in files {
+                    let folder = file.parent().unwrap_or(&self.roots.etc);
+                    DirBuilder::new().recursive(true).mode(0o755).create(folder)?;
+                    public(&file, &text)?;
+                }
             }
             Ok(())
         })();
@@ -335,6 +351,7 @@ impl System for Machine {
             system.join("sysinit.target.wants").join(boot::UNIT),
             system.join(boot::UNIT),
             self.roots.etc.join(boot::STEAMOS_LIST),
+            system.join(boot::STEAMOS_UPDATER),
             self.roots.notes(),
             self.roots.shelf.join("lock"),
         ];
@@ -451,12 +468,6 @@ fn gone(file: &Path) -> io::Result<()> {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }
-}
-
-/// Writes a file that everybody may read.
-fn public(path: &Path, text: &str) -> io::Result<()> {
-    write_whole(path, text.as_bytes()).map_err(|error| io::Error::other(error.to_string()))?;
-    fs::set_permissions(path, std::os::unix::fs::PermissionsExt::from_mode(0o644))
 }
 
 #[cfg(test)]

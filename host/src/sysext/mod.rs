@@ -8,7 +8,6 @@
 
 mod boot;
 mod check;
-mod command;
 mod engine;
 mod https;
 mod machine;

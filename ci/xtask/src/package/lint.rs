@@ -13,11 +13,13 @@ use crate::program;
 use crate::tally::Tally;
 
 /// A unit, the most its exposure may be in tenths, and what its manager adds by itself.
-const UNITS: [(&str, u32, &str); 3] = [
+const UNITS: [(&str, u32, &str); 4] = [
     // No user's manager has a capability to give, and none runs as root.
     ("user/punktfunk-host.service", 50, "User=punktfunk\nCapabilityBoundingSet=\n"),
     ("system/punktfunk-inputd.service", 10, ""),
     ("system/punktfunk-welcome.service", 20, ""),
+    // It changes /usr for the whole machine, from within its mounts.
+    ("system/punktfunk-update.service", 90, ""),
 ];
 
 /// Scripts that machines run.

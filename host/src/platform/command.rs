@@ -1,5 +1,5 @@
 //! Running the system's programs with a time limit: a program that hangs must not keep
-//! the machine from getting its old release back.
+//! a machine from its update, or from getting its old release back.
 
 use std::io::Read as _;
 use std::process::{Command, ExitStatus, Stdio};
@@ -12,7 +12,8 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 const MAX_SAID: u64 = 64 * 1024;
 
 /// How a program ended.
-pub(super) struct Ended {
+pub struct Ended {
+    /// Its exit status, or the signal that ended it.
     pub status: ExitStatus,
     /// Its standard output.
     pub said: String,
@@ -22,7 +23,7 @@ pub(super) struct Ended {
 
 impl Ended {
     /// Why it failed, in a line.
-    pub(super) fn why(&self) -> String {
+    pub fn why(&self) -> String {
         let last = |text: &str| text.lines().rev().find(|line| !line.trim().is_empty()).map(str::to_owned);
         let said = last(&self.complained).or_else(|| last(&self.said));
         said.map_or_else(|| self.status.to_string(), |said| said.chars().take(300).collect())
@@ -30,7 +31,7 @@ impl Ended {
 }
 
 /// Runs a program to its end, or kills it when it takes longer than `limit`.
-pub(super) fn run(command: &mut Command, limit: Duration) -> Result<Ended, String> {
+pub fn run(command: &mut Command, limit: Duration) -> Result<Ended, String> {
     let name = command.get_program().to_string_lossy().into_owned();
     let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = piped.spawn().map_err(|error| format!("{name} cannot be started ({error})"))?;
@@ -57,7 +58,7 @@ pub(super) fn run(command: &mut Command, limit: Duration) -> Result<Ended, Strin
 }
 
 /// Runs a program that has to succeed, and gives what it said.
-pub(super) fn must(command: &mut Command, limit: Duration) -> Result<String, String> {
+pub fn must(command: &mut Command, limit: Duration) -> Result<String, String> {
     let ended = run(command, limit)?;
     if ended.status.success() { Ok(ended.said) } else { Err(ended.why()) }
 }
