@@ -1,4 +1,5 @@
-//! `cargo xtask test`: set-up, checks, build, tests, packages, end-to-end scenarios.
+//! `cargo xtask test`: set-up, checks, build, tests, packages, end-to-end scenarios, and
+//! whole systems as far as the hour reaches.
 //!
 //! A stage that fails does not hide the next ones, except where they cannot do
 //! without it. The last line is the result, for people and for machines.
@@ -12,7 +13,7 @@ use clap::{Args, ValueEnum};
 
 use crate::packages::{self, Group};
 use crate::tally::{Tally, TestOutput};
-use crate::{build, check, console, e2e, exit_code, package, program, serve, web};
+use crate::{build, check, console, e2e, exit_code, image, package, program, serve, web};
 
 /// A run that takes longer says so, because nobody waits for tests that slow. It does not
 /// fail: how long a cold build takes is the machine's affair.
@@ -58,9 +59,14 @@ enum Stage {
     Console,
     /// Scenarios with real processes
     E2e,
+    /// The system extension on four pretended systems; where the hour has room for it
+    Sysext,
+    /// The image of a whole system: built, checked, installed, booted and played on; where the
+    /// hour has room for it
+    Image,
 }
 
-const STAGES: [Stage; 8] = [
+const STAGES: [Stage; 10] = [
     Stage::Packages,
     // Before whatever builds the host: it carries the console.
     Stage::Web,
@@ -70,7 +76,30 @@ const STAGES: [Stage; 8] = [
     Stage::Package,
     Stage::Console,
     Stage::E2e,
+    Stage::Sysext,
+    Stage::Image,
 ];
+
+/// What a stage takes on two cores with nothing there from an earlier run, of those that wait
+/// until there is time: what they try changes seldom, and the rest of a run needs its hour.
+fn takes(stage: Stage) -> Option<Duration> {
+    match stage {
+        Stage::Sysext => Some(Duration::from_secs(11 * 60)),
+        Stage::Image => Some(Duration::from_secs(20 * 60)),
+        _ => None,
+    }
+}
+
+/// Why a stage that nobody asked for is left out, so long after the start.
+fn left_out(stage: Stage, since_start: Duration) -> Option<String> {
+    let takes = takes(stage).filter(|takes| since_start + *takes > SLOW)?;
+    Some(format!(
+        "takes up to {} minutes, and {} of the hour are over: `cargo xtask test --stage {}`",
+        takes.as_secs() / 60,
+        since_start.as_secs() / 60,
+        name(stage)
+    ))
+}
 
 /// Runs the stages and prints what came of them.
 pub fn run(options: &Options) -> Result<ExitCode> {
@@ -82,6 +111,10 @@ pub fn run(options: &Options) -> Result<ExitCode> {
     let mut tally = Tally::default();
     let mut times = Vec::new();
     for stage in options.stages() {
+        if let Some(why) = left_out(stage, started.elapsed()).filter(|_| options.stage.is_empty()) {
+            tally.skip(format!("stage {}", name(stage)), why);
+            continue;
+        }
         println!("\n=== {} ===", name(stage));
         let since = Instant::now();
         let outcome = run_stage(stage, options);
@@ -122,6 +155,8 @@ fn run_stage(stage: Stage, options: &Options) -> Result<Tally> {
         Stage::Package => package::trial::stage(&build::folder("ci")?, options.yes),
         Stage::Console => console::scenarios(&build::folder("ci")?, &console::Options::default()),
         Stage::E2e => e2e::scenarios(&build::folder("ci")?, &e2e::Options::default()),
+        Stage::Sysext => package::sysext::trial::stage(&build::folder("ci")?, options.yes),
+        Stage::Image => image::stage(&build::folder("ci")?, options.yes),
     }
 }
 
@@ -229,6 +264,18 @@ mod tests {
         assert_eq!(stages(&[Stage::Console]), [Stage::Console]);
         // None is left out of the list itself.
         assert_eq!(STAGES.as_slice(), <Stage as ValueEnum>::value_variants());
+    }
+
+    #[test]
+    fn whole_systems_are_tried_while_the_hour_has_room_for_them() {
+        let minutes = |count: u64| Duration::from_secs(60 * count);
+        assert_eq!(left_out(Stage::Image, minutes(40)), None);
+        let why = left_out(Stage::Image, minutes(41)).unwrap();
+        assert!(why.contains("41 of the hour are over"), "{why}");
+        assert!(why.ends_with("`cargo xtask test --stage image`"), "{why}");
+        // Everything else is tried, however late.
+        let patient = STAGES.into_iter().filter(|stage| left_out(*stage, minutes(600)).is_some());
+        assert_eq!(patient.collect::<Vec<_>>(), [Stage::Sysext, Stage::Image]);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::process::Command;
 use anyhow::{Context, Result, ensure};
 
 use super::inputs::{Base, Inputs, Trust};
-use super::{Build, empty, folder};
+use super::{Flavour, empty, folder};
 use crate::package::manifest::Format;
 use crate::package::stage::Stage;
 use crate::program;
@@ -17,18 +17,17 @@ use crate::program;
 /// What the image is called where it was built.
 const IMAGE: &str = "localhost/punktfunk";
 
-/// Builds, and returns where the files of the image lie.
-pub fn run(options: &Build, inputs: &Inputs, base: &Base) -> Result<PathBuf> {
-    let built = options.programs.folder()?;
+/// Builds with the programs in `built`, and returns where the files of the image lie.
+pub fn run(flavour: Flavour, release: bool, built: &Path, inputs: &Inputs, base: &Base) -> Result<PathBuf> {
     let folder = folder()?;
     let base = if base.suite.is_empty() { base.reference()? } else { debian(base, &folder)? };
-    let stage = Stage::make(Format::Image, &built, 1)?;
-    let context = context(&folder, &stage, &inputs.trust, options.release)?;
+    let stage = Stage::make(Format::Image, built, 1)?;
+    let context = context(&folder, &stage, &inputs.trust, release)?;
     let mut make = buildah()?;
     // The scripts cut themselves off from the network; that is what the capability is for.
     make.args(["bud", "--isolation", "chroot", "--cap-add", "CAP_SYS_ADMIN", "--tag", IMAGE]);
     make.arg(format!("--build-arg=BASE_IMAGE={base}"));
-    make.arg(format!("--build-arg=FLAVOUR={}", options.flavour.name()));
+    make.arg(format!("--build-arg=FLAVOUR={}", flavour.name()));
     make.arg(format!("--build-arg=VERSION={}", stage.version));
     make.arg("--file").arg(program::root().join("Containerfile")).arg(&context);
     program::must(&mut make)?;

@@ -17,6 +17,7 @@ use anyhow::{Context, Result, ensure};
 use clap::{Args, Subcommand, ValueEnum};
 
 use crate::packages::{self, Group};
+use crate::tally::Tally;
 use crate::{exit_code, program};
 
 /// Options of `cargo xtask image`.
@@ -105,7 +106,8 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             }
             only_root()?;
             packages::ensure(&[Group::Build, Group::Image], options.programs.yes)?;
-            let root = build::run(options, &inputs, base)?;
+            let built = options.programs.folder()?;
+            let root = build::run(options.flavour, options.release, &built, &inputs, base)?;
             checked(&root)
         }
         Verb::Lint { root } => match root {
@@ -126,6 +128,47 @@ pub fn run(options: &Options) -> Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
     }
+}
+
+/// All of it as a part of the tests, with the programs in `built`: what a machine lacks is
+/// skipped and never a failure.
+pub fn stage(built: &Path, yes: bool) -> Result<Tally> {
+    let mut tally = Tally::default();
+    // Nobody else needs them, because nobody else can do what follows.
+    if program::is_root()
+        && let Err(error) = packages::ensure(&[Group::Image, Group::Vm], yes)
+    {
+        println!("packages: {error:#}");
+    }
+    if let Some(why) = lacking() {
+        tally.skip("image: built, checked, booted and played on", why);
+        return Ok(tally);
+    }
+    let inputs = inputs::Inputs::read()?;
+    let base = inputs.base("debian", Flavour::Mesa)?;
+    let root = build::run(Flavour::Mesa, false, built, &inputs, base)?;
+    tally.passed += 1;
+    tally.add(lint::all(&root)?);
+    let disk = disk::make(&root)?;
+    let extension = newest_extension()?;
+    if extension.is_none() {
+        tally.skip("image: a system extension over it", "`cargo xtask package sysext` made none");
+    }
+    boot::run(&disk, built, extension.as_deref())?;
+    tally.passed += 1;
+    Ok(tally)
+}
+
+/// Why an image cannot be made and tried here.
+fn lacking() -> Option<String> {
+    if !program::is_root() {
+        return Some("only root can make an image".to_owned());
+    }
+    let needed = ["buildah", "mmdebstrap", "ostree", "qemu-system-x86_64", "ip", "setpriv"];
+    if let Some(name) = needed.into_iter().find(|name| program::find(name).is_none()) {
+        return Some(format!("{name} is not installed"));
+    }
+    (!Path::new("/dev/net/tun").exists()).then(|| "there is no /dev/net/tun here".to_owned())
 }
 
 /// The files of the last image.

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use super::{Options, complete, image_name, name, pack, put};
 use crate::package::manifest::Format;
 use crate::package::stage::Stage;
+use crate::packages::{self, Group};
 use crate::pages::Steps;
 use crate::program;
 use crate::tally::Tally;
@@ -48,6 +49,20 @@ enum Phase {
     Second,
     OffByFile,
     OffByArgument,
+}
+
+/// All of it as a part of the tests, and the extension itself, which `cargo xtask image boot`
+/// takes. What a machine lacks is skipped and never a failure.
+pub fn stage(built: &Path, yes: bool) -> Result<Tally> {
+    if let Err(error) = packages::ensure(&[Group::Package], yes) {
+        println!("packages: {error:#}");
+    }
+    let mut tally = run(built)?;
+    if lacking().is_none() {
+        println!("{}", super::make(built, 1, &Options::default())?.display());
+        tally.passed += 1;
+    }
+    Ok(tally)
 }
 
 /// Boots all systems and counts what was tried there.
