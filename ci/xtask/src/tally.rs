@@ -1,6 +1,6 @@
 //! Counting: reads what tests and scenarios print and adds it up.
 //!
-//! A test that cannot run here prints `SKIPPED: name: reason` and returns. Rust's
+//! A test that cannot run here prints `SKIPPED name: reason` and returns. Rust's
 //! test program counts it as passed; here it is moved to the skipped ones.
 
 use std::fmt;
@@ -187,7 +187,8 @@ pub fn scenario(tally: &mut Tally, kind: &str, line: &str) {
 }
 
 fn skip_line(line: &str) -> Option<(&str, &str)> {
-    let rest = line.trim().strip_prefix("SKIPPED: ")?;
+    let rest = line.trim().strip_prefix("SKIPPED")?;
+    let rest = rest.strip_prefix(':').unwrap_or(rest).strip_prefix(' ')?;
     Some(rest.split_once(": ").unwrap_or((rest, "no reason given")))
 }
 
@@ -249,6 +250,14 @@ test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 0 filtered out; 
         assert_eq!(tally.skipped, [("a".to_owned(), "no GPU on this machine".to_owned())]);
         assert!(!shown.contains(&"noise"));
         assert!(shown.contains(&"SKIPPED: a: no GPU on this machine"));
+    }
+
+    #[test]
+    fn a_test_may_name_what_it_skips_in_either_way() {
+        let (tally, _) = read(&PASSING.replace("SKIPPED: a:", "SKIPPED a (all of it):"), true);
+        assert_eq!(tally.to_string(), "1 passed, 0 failed, 2 skipped");
+        assert_eq!(tally.skipped, [("a (all of it)".to_owned(), "no GPU on this machine".to_owned())]);
+        assert_eq!(skip_line("SKIPPEDa: b"), None);
     }
 
     #[test]
