@@ -76,6 +76,8 @@ impl Session {
             .env_remove("PIPEWIRE_REMOTE")
             .env_remove("PUNKTFUNK_SEAT")
             .stdin(Stdio::null())
+            // It is a test program: what it counts is not ours.
+            .stdout(Stdio::null())
             .spawn()
             .unwrap();
         wait_for("the stand-in", || std::fs::read(&said).ok().filter(|line| line.ends_with(b"\n")));
